@@ -1,0 +1,106 @@
+import * as fs from 'node:fs';
+import { mkdir, open, readdir, readFile, realpath, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { isErrno } from '#errors/errors.ts';
+
+/** The text of a file; undefined when there is none. Other failures are thrown. */
+export async function readText(path: string): Promise<string | undefined> {
+  return await unlessMissing(readFile(path, 'utf8'));
+}
+
+/** The same at once, for files of the kernel and of memory file systems, where a promise costs more than the read. */
+export function readTextSync(path: string): string | undefined {
+  try {
+    return fs.readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENODEV', 'ESRCH')) return undefined;
+    throw error;
+  }
+}
+
+/** The names in a folder, sorted; none when there is no folder. */
+export async function listNames(path: string): Promise<string[]> {
+  return ((await unlessMissing(readdir(path))) ?? []).toSorted();
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await unlessMissing(stat(path))) !== undefined;
+}
+
+export function existsSync(path: string): boolean {
+  return fs.existsSync(path);
+}
+
+/** The path with every link followed; undefined when there is nothing. */
+export async function realPath(path: string): Promise<string | undefined> {
+  return await unlessMissing(realpath(path));
+}
+
+/** Makes a folder and those above it. */
+export async function makeFolder(path: string, mode = 0o711): Promise<void> {
+  await mkdir(path, { recursive: true, mode });
+}
+
+/** Writes a file as a whole or not at all: a reader sees the old text or the new one, also after a crash of the writer. */
+export function writeAtomicSync(path: string, text: string, mode = 0o600): void {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  try {
+    fs.writeFileSync(temporary, text, { mode });
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+let serial = 0;
+
+/** The same, and it also outlives a loss of power: the file and the folder's entry are flushed before it returns. */
+export async function writeDurable(path: string, text: string | Uint8Array, mode = 0o600): Promise<void> {
+  serial += 1;
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${serial}.tmp`);
+  try {
+    await writeFile(temporary, text, { mode, flush: true });
+    await rename(temporary, path);
+    await flushFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Flushes a folder's entries to the disk. */
+export async function flushFolder(path: string): Promise<void> {
+  await using handle = await open(path, 'r');
+  await handle.sync();
+}
+
+/** Removes one file; it is no error when there is none. */
+export async function removeFile(path: string): Promise<void> {
+  await unlessMissing(unlink(path));
+}
+
+/** Removes a folder with all that is in it; it is no error when there is none. Never crosses what is still mounted. */
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}
+
+/**
+ * Removes a folder so that nobody ever sees half of it: it is renamed to a dot-name first, which scanners skip and
+ * a later sweep finishes.
+ */
+export async function removeTreeAtomic(path: string): Promise<void> {
+  const hidden = join(dirname(path), `.${basename(path)}.removed`);
+  await removeTree(hidden);
+  if ((await unlessMissing(rename(path, hidden).then(() => true))) === undefined) return;
+  await removeTree(hidden);
+}
+
+async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}

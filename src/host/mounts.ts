@@ -1,0 +1,72 @@
+import { CommandFailedError } from '#errors/errors.ts';
+import { runCommand } from './command.ts';
+import { readTextSync } from './files.ts';
+
+/** A file system to mount, as containerd's `Mount` and OCI's `mounts` name it. */
+export interface Mount {
+  readonly type: string;
+  readonly source: string;
+  /** Options as of mount(8); `lowerdir=` and the like go through as they are. */
+  readonly options: readonly string[];
+}
+
+/** One line of `/proc/self/mountinfo` (proc(5)). */
+export interface MountEntry {
+  readonly mountPoint: string;
+  readonly type: string;
+  readonly source: string;
+}
+
+/** Mounts with mount(8). Throws CommandFailedError with what mount said. */
+export async function mount(what: Mount, target: string, signal?: AbortSignal): Promise<void> {
+  const bind = what.options.includes('rbind') ? ['--rbind'] : what.options.includes('bind') ? ['--bind'] : [];
+  const options = what.options.filter((option) => option !== 'bind' && option !== 'rbind');
+  const type = bind.length > 0 || !what.type ? [] : ['-t', what.type];
+  const joined = options.length > 0 ? ['-o', options.join(',')] : [];
+  await runCommand('mount', [...bind, ...type, ...joined, what.source || what.type, target], signal ? { signal } : {});
+}
+
+/** Unmounts everything at a place; it is no error when nothing is mounted there. Busy mounts are detached at once. */
+export async function unmount(target: string): Promise<void> {
+  while (isMountPoint(target)) {
+    try {
+      await runCommand('umount', ['-l', target]);
+    } catch (error) {
+      if (error instanceof CommandFailedError && !isMountPoint(target)) return;
+      throw error;
+    }
+  }
+}
+
+/** Whether something is mounted exactly there. */
+export function isMountPoint(path: string): boolean {
+  return readMounts().some((entry) => entry.mountPoint === path);
+}
+
+/** The mounts at or below a folder, deepest first: the order to unmount them in. */
+export function mountsBelow(folder: string): MountEntry[] {
+  const inside = (path: string) => path === folder || path.startsWith(`${folder}/`);
+  return readMounts()
+    .filter((entry) => inside(entry.mountPoint))
+    .toReversed();
+}
+
+export function readMounts(path = '/proc/self/mountinfo'): MountEntry[] {
+  return parseMountInfo(readTextSync(path) ?? '');
+}
+
+/** Parses mountinfo; lines that do not follow the format are left out. Spaces and the like stand as octal escapes. */
+export function parseMountInfo(text: string): MountEntry[] {
+  return text.split('\n').flatMap((line) => {
+    const [left, right] = line.split(' - ');
+    const mountPoint = left?.split(' ')[4];
+    const [type, source] = right?.split(' ') ?? [];
+    return mountPoint && type && source !== undefined
+      ? [{ mountPoint: unescape(mountPoint), type, source: unescape(source) }]
+      : [];
+  });
+}
+
+function unescape(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCodePoint(Number.parseInt(octal, 8)));
+}
