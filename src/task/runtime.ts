@@ -110,7 +110,7 @@ export interface ProcessRef extends TaskRef {
 
 /** What the runtime tells on its own account. */
 export interface RuntimeListener {
-  /** A process has ended; told once for each. The cgroup is still there. */
+  /** A process has ended, and recovery would now tell the same; told once for each. The cgroup is still there. */
   exited(process: ProcessRef, exit: Exit): void;
   /** The kernel killed a process of the task for want of memory; told before an exit that it caused. */
   outOfMemory(task: TaskRef): void;
@@ -158,8 +158,6 @@ export interface Runtime {
   attach(process: ProcessRef): Promise<Attachment>;
   /** Tells the runtime that somebody waits for this process (true), or that the last one has gone (false). */
   waited(process: ProcessRef, waiting: boolean): void;
-  /** Remembers when the core saw a start or an exit, so that recovery tells the same. */
-  recordExit(process: ProcessRef, exit: Exit): void;
   /** Removes container, cgroup, mounts and bundle. Being gone already is success. */
   delete(task: TaskRef): Promise<void>;
   /** Stops watching and lets go of every descriptor; tasks go on. */
