@@ -104,3 +104,50 @@ async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+
+/** Writes into a file that is there, such as one of the kernel's. Throws what the kernel answered. */
+export function writeTextSync(path: string, text: string): void {
+  const descriptor = fs.openSync(path, 'w');
+  try {
+    fs.writeSync(descriptor, text);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** The folders in a folder, unsorted; none when there is no folder. */
+export function listFoldersSync(path: string): string[] {
+  try {
+    return fs
+      .readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENODEV')) return [];
+    throw error;
+  }
+}
+
+/** Makes a folder and those above it; it is no error when it is there. */
+export function makeFolderSync(path: string, mode = 0o711): void {
+  fs.mkdirSync(path, { recursive: true, mode });
+}
+
+/** Removes an empty folder, such as a cgroup; it is no error when there is none. Throws EBUSY or ENOTEMPTY. */
+export function removeEmptyFolderSync(path: string): void {
+  try {
+    fs.rmdirSync(path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+}
+
+/** Removes one file; it is no error when there is none. */
+export function removeFileSync(path: string): void {
+  fs.rmSync(path, { force: true });
+}
+
+/** When a file was last written, milliseconds since 1970; undefined when there is none. */
+export function modifiedMs(path: string): number | undefined {
+  return fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+}

@@ -15,6 +15,8 @@ export interface MountEntry {
   readonly mountPoint: string;
   readonly type: string;
   readonly source: string;
+  /** The super block's own options, such as a v1 cgroup's controllers or an overlay's folders. */
+  readonly superOptions: readonly string[];
 }
 
 /** Mounts with mount(8). Throws CommandFailedError with what mount said. */
@@ -60,9 +62,9 @@ export function parseMountInfo(text: string): MountEntry[] {
   return text.split('\n').flatMap((line) => {
     const [left, right] = line.split(' - ');
     const mountPoint = left?.split(' ')[4];
-    const [type, source] = right?.split(' ') ?? [];
+    const [type, source, superOptions = ''] = right?.split(' ') ?? [];
     return mountPoint && type && source !== undefined
-      ? [{ mountPoint: unescape(mountPoint), type, source: unescape(source) }]
+      ? [{ mountPoint: unescape(mountPoint), type, source: unescape(source), superOptions: superOptions.split(',') }]
       : [];
   });
 }

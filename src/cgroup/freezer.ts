@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { UnavailableError, UnimplementedError, isErrno } from '#errors/errors.ts';
+import { existsSync, readTextSync, writeTextSync } from '#host/files.ts';
+import type { CgroupGroup } from './group.ts';
+
+export type FreezerState = 'thawed' | 'freezing' | 'frozen';
+
+/** What the kernel says of a cgroup's freezer; undefined when the cgroup is gone. */
+export function readFreezer(group: CgroupGroup): FreezerState | undefined {
+  if (group.hierarchy.version === 2) {
+    const folder = group.folder('freezer') ?? '';
+    const asked = readTextSync(join(folder, 'cgroup.freeze'))?.trim();
+    if (asked === undefined) return undefined;
+    if (asked === '0') return 'thawed';
+    return /^frozen 1$/m.test(readTextSync(join(folder, 'cgroup.events')) ?? '') ? 'frozen' : 'freezing';
+  }
+  const text = readTextSync(join(freezerFolder(group), 'freezer.state'))?.trim();
+  return text === undefined ? undefined : (text.toLowerCase() as FreezerState);
+}
+
+/** How often to look before it is a failure: a task that writes to a dead NFS server may never freeze. */
+const attempts = 1000;
+
+/** Each look lets the other tasks' events through, and gives processes time to reach a place where they can be frozen. */
+const betweenLooksMs = 1;
+
+/**
+ * Freezes every process of a cgroup and returns when the kernel says that all are. v1 has a race: a process that forks
+ * meanwhile keeps it at FREEZING, so the order is given again, now and then after a short thaw. When it does not come
+ * about, everything is thawed and UnavailableError thrown; UnimplementedError where the kernel has no freezer.
+ */
+export async function freeze(group: CgroupGroup, sleep: (ms: number) => Promise<void>): Promise<void> {
+  try {
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      order(group, true);
+      if (readFreezer(group) === 'frozen') return;
+      if (attempt % 100 === 0 && group.hierarchy.version === 1) order(group, false);
+      await sleep(attempt < 5 ? 0 : betweenLooksMs);
+    }
+  } catch (error) {
+    thawAfterFailure(group);
+    throw error;
+  }
+  thawAfterFailure(group);
+  throw new UnavailableError(`cannot freeze ${group.path}: the kernel still says freezing after ${attempts} tries`);
+}
+
+/** Lets every process of a cgroup go on; nothing when the cgroup is gone. */
+export function thaw(group: CgroupGroup): void {
+  order(group, false);
+}
+
+function thawAfterFailure(group: CgroupGroup): void {
+  if (readFreezer(group) !== undefined) order(group, false);
+}
+
+function order(group: CgroupGroup, frozen: boolean): void {
+  const [file, text] =
+    group.hierarchy.version === 2
+      ? [join(group.folder('freezer') ?? '', 'cgroup.freeze'), frozen ? '1' : '0']
+      : [join(freezerFolder(group), 'freezer.state'), frozen ? 'FROZEN' : 'THAWED'];
+  try {
+    writeTextSync(file, text);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENODEV')) throw error;
+    if (frozen && existsSync(group.folders[0] ?? '')) {
+      throw new UnimplementedError(`cannot freeze ${group.path}: this kernel has no freezer there`, { cause: error });
+    }
+  }
+}
+
+function freezerFolder(group: CgroupGroup): string {
+  return group.folder('freezer') ?? '/nonexistent';
+}

@@ -1,0 +1,72 @@
+import * as fs from 'node:fs';
+import { isErrno } from '#errors/errors.ts';
+
+const {
+  O_APPEND,
+  O_CLOEXEC = 0,
+  O_CREAT,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+} = {
+  ...fs.constants,
+  O_CLOEXEC: 0o2_000_000,
+};
+
+/** An open file of ours that is handed to a child or held; closing it twice is harmless. */
+export interface Descriptor extends Disposable {
+  readonly fd: number;
+}
+
+export type OpenMode =
+  /** Written at the end, made when it is not there. */
+  | 'append'
+  /** Never blocks, whoever has the other end of a FIFO. */
+  | 'read-nonblocking'
+  /** Both ends of a FIFO at once: never blocks, never meets a missing reader. */
+  | 'read-write-nonblocking'
+  /** The writing end of a FIFO that has a reader. Throws ENXIO when it has none. */
+  | 'write-nonblocking';
+
+const flags: Readonly<Record<OpenMode, number>> = {
+  append: O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+  'read-nonblocking': O_RDONLY | O_NONBLOCK | O_CLOEXEC,
+  'read-write-nonblocking': O_RDWR | O_NONBLOCK | O_CLOEXEC,
+  'write-nonblocking': O_WRONLY | O_NONBLOCK | O_CLOEXEC,
+};
+
+/** Opens a file at once: a FIFO opened by a promise could hold one of the few worker threads. */
+export function openDescriptor(path: string, mode: OpenMode, permissions = 0o600): Descriptor {
+  const fd = fs.openSync(path, flags[mode], permissions);
+  let open = true;
+  return {
+    fd,
+    [Symbol.dispose]: () => {
+      if (!open) return;
+      open = false;
+      fs.closeSync(fd);
+    },
+  };
+}
+
+/** Reads up to `bytes` from a FIFO opened without blocking: empty at its end, undefined when there is nothing yet. */
+export function readNonblocking(descriptor: Descriptor, bytes: number): Buffer | undefined {
+  const buffer = Buffer.alloc(bytes);
+  try {
+    return buffer.subarray(0, fs.readSync(descriptor.fd, buffer, 0, bytes, null));
+  } catch (error) {
+    if (isErrno(error, 'EAGAIN')) return undefined;
+    throw error;
+  }
+}
+
+/** What kind of thing a path names; undefined when there is nothing. */
+export function fileKind(path: string): 'file' | 'folder' | 'fifo' | 'socket' | 'other' | undefined {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  if (!stat) return undefined;
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'folder';
+  if (stat.isFIFO()) return 'fifo';
+  return stat.isSocket() ? 'socket' : 'other';
+}
