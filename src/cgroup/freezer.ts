@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UnavailableError, UnimplementedError, isErrno } from '#errors/errors.ts';
+import { NotFoundError, UnavailableError, UnimplementedError, isErrno } from '#errors/errors.ts';
 import { existsSync, readTextSync, writeTextSync } from '#host/files.ts';
 import type { CgroupGroup } from './group.ts';
 
@@ -21,7 +21,10 @@ export function readFreezer(group: CgroupGroup): FreezerState | undefined {
 /** How often to look before it is a failure: a task that writes to a dead NFS server may never freeze. */
 const attempts = 1000;
 
-/** Each look lets the other tasks' events through, and gives processes time to reach a place where they can be frozen. */
+/** The first looks follow each other at once: a quiet process freezes within microseconds. */
+const quickLooks = 20;
+
+/** Each later look lets the other tasks' events through, and gives processes time to reach a place where they can be frozen. */
 const betweenLooksMs = 1;
 
 /**
@@ -33,9 +36,11 @@ export async function freeze(group: CgroupGroup, sleep: (ms: number) => Promise<
   try {
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       order(group, true);
-      if (readFreezer(group) === 'frozen') return;
+      const state = readFreezer(group);
+      if (state === 'frozen') return;
+      if (state === undefined) throw new NotFoundError(`cannot freeze ${group.path}: there is no such cgroup`);
       if (attempt % 100 === 0 && group.hierarchy.version === 1) order(group, false);
-      await sleep(attempt < 5 ? 0 : betweenLooksMs);
+      await sleep(attempt < quickLooks ? 0 : betweenLooksMs);
     }
   } catch (error) {
     thawAfterFailure(group);

@@ -6,6 +6,7 @@ import {
   makeFolderSync,
   readTextSync,
   removeEmptyFolderSync,
+  writeText,
   writeTextSync,
 } from '#host/files.ts';
 import { mountPoints, type Hierarchy } from './hierarchy.ts';
@@ -47,14 +48,12 @@ export class CgroupGroup {
   }
 
   /** Moves one process into it, in every tree. Returns false when the process has ended. */
-  add(pid: number): boolean {
-    try {
-      for (const folder of this.folders) writeTextSync(join(folder, 'cgroup.procs'), String(pid));
-      return true;
-    } catch (error) {
-      if (isErrno(error, 'ESRCH')) return false;
-      throw error;
-    }
+  async add(pid: number): Promise<boolean> {
+    const moves = this.folders.map((folder) => writeText(join(folder, 'cgroup.procs'), String(pid)));
+    const failed = (await Promise.allSettled(moves)).find((move) => move.status === 'rejected');
+    if (!failed) return true;
+    if (isErrno(failed.reason, 'ESRCH')) return false;
+    throw failed.reason;
   }
 
   /** Every process of it and of the cgroups below it; none when it is gone. */

@@ -115,6 +115,12 @@ export function writeTextSync(path: string, text: string): void {
   }
 }
 
+/** The same without holding up the event loop: moving a process to a cgroup may wait for the kernel for 10 ms. */
+export async function writeText(path: string, text: string): Promise<void> {
+  await using handle = await open(path, 'w');
+  await handle.write(text);
+}
+
 /** The folders in a folder, unsorted; none when there is no folder. */
 export function listFoldersSync(path: string): string[] {
   try {

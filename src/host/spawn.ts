@@ -1,11 +1,12 @@
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { NotFoundError, isErrno } from '#errors/errors.ts';
 
 export interface SpawnOptions {
   readonly cwd?: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly stdio: StdioOptions;
+  /** The child's descriptors from 0 on. */
+  readonly stdio: readonly ('ignore' | 'pipe' | number)[];
 }
 
 /** Starts a program with descriptors of our choice and returns it once it runs. Throws NotFoundError where there is none. */
@@ -14,7 +15,7 @@ export async function spawnProgram(
   args: readonly string[],
   options: SpawnOptions,
 ): Promise<ChildProcess> {
-  const child = spawn(program, args, { ...options, env: { ...options.env } });
+  const child = spawn(program, args, { ...options, env: { ...options.env }, stdio: [...options.stdio] });
   try {
     await once(child, 'spawn');
   } catch (error) {

@@ -1,0 +1,112 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { CancelledError } from '#errors/errors.ts';
+import { minimalEnvironment } from '#host/command.ts';
+import { openDescriptor } from '#host/descriptors.ts';
+import { readTextSync } from '#host/files.ts';
+import { watchFolder } from '#host/folder-watch.ts';
+import { identify } from '#host/process.ts';
+import { exitOf, spawnProgram } from '#host/spawn.ts';
+import type { ProcessIdentity } from '#task/runtime.ts';
+import { RuntimeFailedError, lastError } from '../runc/failure.ts';
+import { monitorArgs, type MonitorCall } from './args.ts';
+import { parseSync } from './sync.ts';
+
+export interface MonitorStart {
+  readonly program: string;
+  readonly call: MonitorCall;
+  /** The first three descriptors: the process's own with `passthrough`, else conmon's. */
+  readonly stdio: readonly ['ignore' | number, 'ignore' | number, 'ignore' | number];
+  /** Called while conmon waits, so that it and all that it starts are in this cgroup. */
+  readonly adopt: (monitorPid: number) => Promise<unknown>;
+  readonly signal?: AbortSignal;
+}
+
+export interface Monitored {
+  readonly process: ProcessIdentity;
+  /** Undefined when the process, and conmon with it, has ended already. */
+  readonly monitor?: ProcessIdentity;
+}
+
+/** How often a start that says nothing is looked after: conmon may have been killed, and then nobody tells. */
+const lookMs = 50;
+
+/**
+ * Starts conmon, moves it to its cgroup while it waits on its start pipe, lets it call the runtime and returns once the
+ * process exists. The answer comes through a plain file, so that it outlives this agent: whoever reads the folder next
+ * finds it. Throws RuntimeFailedError with the runtime's text; what was half made is the caller's to undo.
+ */
+export async function startMonitored(start: MonitorStart): Promise<Monitored> {
+  const { folder } = start.call;
+  using sync = openDescriptor(folder.sync, 'append');
+  const child = await spawnProgram(start.program, monitorArgs(start.call), {
+    cwd: folder.path,
+    env: { ...minimalEnvironment(), _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
+    stdio: [...start.stdio, sync.fd, 'pipe'],
+  });
+  child.unref();
+  const answered = answer(start, exitOf(child));
+  const startPipe = child.stdio[4];
+  if (child.pid !== undefined) await start.adopt(child.pid);
+  if (startPipe && 'end' in startPipe) {
+    startPipe.on('error', () => {}); // conmon has ended; the answer says why
+    startPipe.end('\n');
+  }
+  const pid = await answered;
+  return identities(start, pid);
+}
+
+function identities(start: MonitorStart, pid: number): Monitored {
+  const { folder } = start.call;
+  const monitorPid = folder.readPidFile('conmon.pid');
+  const monitor = monitorPid === undefined ? undefined : identify(monitorPid);
+  // An exec may have ended by now; its pid is then nobody's, and a start time that no process has keeps it so.
+  const process = identify(pid) ?? { pid, startTime: 'ended', bootId: '' };
+  if (monitor) folder.writeIdentity('monitor', monitor);
+  folder.writeIdentity('process', process);
+  return monitor ? { process, monitor } : { process };
+}
+
+/** Waits for the pid in the sync file. */
+async function answer(start: MonitorStart, ended: Promise<number | undefined>): Promise<number> {
+  const { folder } = start.call;
+  let wake: () => void = () => {};
+  let first: { readonly code: number | undefined } | undefined;
+  void ended.then((code) => {
+    first = { code };
+    wake();
+    return undefined;
+  });
+  using _watch = watchFolder(
+    folder.path,
+    () => wake(),
+    () => wake(),
+  );
+  for (let looks = 0; ; looks += 1) {
+    // Who is asked first matters: a conmon that is gone has written all that it will ever write.
+    const gone = first !== undefined && monitorGone(start, first.code);
+    const [message] = parseSync(readTextSync(folder.sync) ?? '');
+    if (message && message.data > 0) return message.data;
+    if (message || gone) throw failure(start, message?.message);
+    if (start.signal?.aborted)
+      throw new CancelledError('gave up waiting for the runtime', { cause: start.signal.reason });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    wake = resolve;
+    const timer = new AbortController();
+    await Promise.race([promise, delay(lookMs, undefined, { signal: timer.signal }).catch(() => {})]);
+    timer.abort();
+  }
+}
+
+/** conmon's first process leaves at once with 0 and a second one goes on; its pid file is there by then. */
+function monitorGone(start: MonitorStart, code: number | undefined): boolean {
+  if (code !== 0) return true;
+  const pid = start.call.folder.readPidFile('conmon.pid');
+  return pid === undefined || identify(pid) === undefined;
+}
+
+function failure(start: MonitorStart, message: string | undefined): RuntimeFailedError {
+  const { folder } = start.call;
+  const said = lastError(readTextSync(folder.file('runtime.log')) ?? '') ?? message;
+  const monitorSaid = readTextSync(folder.file('conmon.log'))?.trim().split('\n').at(-1);
+  return new RuntimeFailedError(said || monitorSaid || `${start.call.runtime} or conmon ended without a word`);
+}

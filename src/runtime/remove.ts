@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import { UnavailableError } from '#errors/errors.ts';
+import { freeze, readFreezer, thaw } from '#cgroup/freezer.ts';
+import { existsSync, removeFile, removeTree, writeTextSync } from '#host/files.ts';
+import type { RuntimeContext } from './context.ts';
+import { unmountRootfs } from './create.ts';
+import type { SupervisedTask } from './supervised-task.ts';
+
+const killSignal = 9;
+
+/** How long the kernel may take to end what was killed, and to let go of its cgroup. */
+const patienceMs = 10_000;
+
+/** Milliseconds between looks at a cgroup that is emptying. */
+const lookMs = 2;
+
+/**
+ * Sends a signal to every process of a task's cgroup; none left is success. A KILL is made sure of: v2 has one file for
+ * it, v1 is frozen first, so that nothing can fork away from under the list, and thawed so that it can die.
+ */
+export async function signalAll(context: RuntimeContext, task: SupervisedTask, signal: number): Promise<void> {
+  if (signal !== killSignal) {
+    for (const pid of task.group.pids()) signalPid(pid, signal);
+    return;
+  }
+  for (const process of task.processes) process.killed = true;
+  if (killByFile(task)) return;
+  const wasThawed = readFreezer(task.group) === 'thawed';
+  if (wasThawed && task.group.pids().length > 1) await tryFreeze(context, task);
+  for (const pid of task.group.pids()) signalPid(pid, signal);
+  thaw(task.group);
+}
+
+/** Ends whatever is left in a task's cgroup and waits until it is empty. Throws UnavailableError when it stays. */
+export async function emptyCgroup(context: RuntimeContext, task: SupervisedTask): Promise<void> {
+  await until(context, `the processes of task ${task.key} do not end`, async () => {
+    if (task.group.pids().length === 0) return true;
+    await signalAll(context, task, killSignal);
+    return task.group.pids().length === 0;
+  });
+}
+
+/**
+ * Removes the container: its cgroups, the runtime's state, its mounts and its bundle, in an order in which a cut leaves
+ * something to find. Nothing of it runs any more when this is called, or it is ended here. Being gone is success.
+ */
+export async function removeTask(context: RuntimeContext, task: SupervisedTask): Promise<void> {
+  task.bundle.writeJournal({ step: 'delete' });
+  await emptyCgroup(context, task);
+  for (const process of task.processes) {
+    process.endMonitor();
+    process.releaseStdin();
+  }
+  await removeContainer(context, task);
+  await until(context, `the kernel does not let go of cgroup ${task.group.path}`, () =>
+    Promise.resolve(task.group.remove()),
+  );
+  await unmountRootfs(task);
+  await task.bundle.remove();
+}
+
+/** Removes what the runtime keeps: by hand where it is plain, by its command where only that knows how. */
+async function removeContainer(context: RuntimeContext, task: SupervisedTask): Promise<void> {
+  const { runtimeRoot, id } = task.record;
+  if (!existsSync(join(runtimeRoot, id))) return;
+  const state = context.fastPaths && context.cgroupDriver === 'cgroupfs' ? task.runcState() : undefined;
+  const plain = state && !state.hasPoststopHooks && !state.hasIntelRdt;
+  if (!plain) await task.command.remove(id);
+  // The runtime's command may leave the folder behind after a create that was cut off.
+  await removeFile(join(runtimeRoot, id, 'state.json'));
+  await removeTree(join(runtimeRoot, id));
+}
+
+function killByFile(task: SupervisedTask): boolean {
+  const folder = task.group.hierarchy.version === 2 ? task.group.folder('') : undefined;
+  const file = folder === undefined ? undefined : join(folder, 'cgroup.kill');
+  if (file === undefined || !existsSync(file)) return false;
+  writeTextSync(file, '1');
+  return true;
+}
+
+async function tryFreeze(context: RuntimeContext, task: SupervisedTask): Promise<void> {
+  try {
+    await freeze(task.group, (ms) => context.clock.sleep(ms));
+  } catch (error) {
+    // Killing does not need it; a storm of forks is then ended in several rounds.
+    context.log.debug({ err: error, task: task.key }, 'cannot freeze before the kill');
+  }
+}
+
+function signalPid(pid: number, signal: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended since the cgroup was read.
+  }
+}
+
+async function until(context: RuntimeContext, failure: string, done: () => Promise<boolean>): Promise<void> {
+  const end = context.clock.monotonicMs() + patienceMs;
+  while (!(await done())) {
+    if (context.clock.monotonicMs() > end) throw new UnavailableError(`${failure} within ${patienceMs} ms`);
+    await context.clock.sleep(lookMs);
+  }
+}
