@@ -21,6 +21,9 @@ export function readFreezer(group: CgroupGroup): FreezerState | undefined {
 /** How often to look before it is a failure: a task that writes to a dead NFS server may never freeze. */
 const attempts = 1000;
 
+/** v1 may stay at FREEZING over a process that was just being started; a short thaw gets it going. */
+const kickEvery = 10;
+
 /** The first looks follow each other at once: a quiet process freezes within microseconds. */
 const quickLooks = 20;
 
@@ -39,7 +42,7 @@ export async function freeze(group: CgroupGroup, sleep: (ms: number) => Promise<
       const state = readFreezer(group);
       if (state === 'frozen') return;
       if (state === undefined) throw new NotFoundError(`cannot freeze ${group.path}: there is no such cgroup`);
-      if (attempt % 100 === 0 && group.hierarchy.version === 1) order(group, false);
+      if (attempt % kickEvery === 0 && group.hierarchy.version === 1) order(group, false);
       await sleep(attempt < quickLooks ? 0 : betweenLooksMs);
     }
   } catch (error) {

@@ -1,18 +1,10 @@
 import * as fs from 'node:fs';
 import { isErrno } from '#errors/errors.ts';
 
-const {
-  O_APPEND,
-  O_CLOEXEC = 0,
-  O_CREAT,
-  O_NONBLOCK,
-  O_RDONLY,
-  O_RDWR,
-  O_WRONLY,
-} = {
-  ...fs.constants,
-  O_CLOEXEC: 0o2_000_000,
-};
+const { O_APPEND, O_CREAT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants;
+
+/** Linux's on amd64 and arm64; Node does not name it. */
+const O_CLOEXEC = 0o2000000;
 
 /** An open file of ours that is handed to a child or held; closing it twice is harmless. */
 export interface Descriptor extends Disposable {

@@ -40,7 +40,6 @@ function orphanGroups(context: RuntimeContext): readonly CgroupGroup[] {
   const { hierarchy, monitors, tasksFolder } = context;
   const parent = dirname(monitors.path);
   const root = new CgroupGroup(hierarchy, parent);
-  const folders = (group: CgroupGroup) => [...new Set(group.folders.flatMap(listFoldersSync))];
   return folders(root)
     .filter((namespace) => !namespace.startsWith('.'))
     .flatMap((namespace) =>
@@ -48,6 +47,11 @@ function orphanGroups(context: RuntimeContext): readonly CgroupGroup[] {
         .filter((id) => !existsSync(join(tasksFolder, namespace, id)))
         .map((id) => new CgroupGroup(hierarchy, join(parent, namespace, id))),
     );
+}
+
+/** The names of the cgroups right below one, in whichever tree. */
+function folders(group: CgroupGroup): readonly string[] {
+  return [...new Set(group.folders.flatMap(listFoldersSync))];
 }
 
 async function attempt(context: RuntimeContext, what: string, work: () => Promise<void>): Promise<void> {

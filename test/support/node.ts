@@ -112,4 +112,3 @@ function subfolders(folder: string): string[] {
     return [];
   }
 }
-

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError } from '#errors/errors.ts';
 import { minimalEnvironment } from '#host/command.ts';
 import { openDescriptor } from '#host/descriptors.ts';
@@ -69,19 +68,20 @@ function identities(start: MonitorStart, pid: number): Monitored {
 /** Waits for the pid in the sync file. */
 async function answer(start: MonitorStart, ended: Promise<number | undefined>): Promise<number> {
   const { folder } = start.call;
-  let wake: () => void = () => {};
+  let wake = Promise.withResolvers<void>();
   let first: { readonly code: number | undefined } | undefined;
   void ended.then((code) => {
     first = { code };
-    wake();
+    wake.resolve();
     return undefined;
   });
   using _watch = watchFolder(
     folder.path,
-    () => wake(),
-    () => wake(),
+    () => wake.resolve(),
+    () => wake.resolve(),
   );
-  for (let looks = 0; ; looks += 1) {
+  for (;;) {
+    wake = Promise.withResolvers();
     // Who is asked first matters: a conmon that is gone has written all that it will ever write.
     const gone = first !== undefined && monitorGone(start, first.code);
     const [message] = parseSync(readTextSync(folder.sync) ?? '');
@@ -89,12 +89,14 @@ async function answer(start: MonitorStart, ended: Promise<number | undefined>): 
     if (message || gone) throw failure(start, message?.message);
     if (start.signal?.aborted)
       throw new CancelledError('gave up waiting for the runtime', { cause: start.signal.reason });
-    const { promise, resolve } = Promise.withResolvers<void>();
-    wake = resolve;
-    const timer = new AbortController();
-    await Promise.race([promise, delay(lookMs, undefined, { signal: timer.signal }).catch(() => {})]);
-    timer.abort();
+    using _timer = wakeAfter(lookMs, wake.resolve);
+    await wake.promise;
   }
+}
+
+function wakeAfter(ms: number, wake: () => void): Disposable {
+  const timer = setTimeout(wake, ms);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 /** conmon's first process leaves at once with 0 and a second one goes on; its pid file is there by then. */
