@@ -62,3 +62,9 @@ export function fileKind(path: string): 'file' | 'folder' | 'fifo' | 'socket' | 
   if (stat.isFIFO()) return 'fifo';
   return stat.isSocket() ? 'socket' : 'other';
 }
+
+/** Opens a folder, to name what is in it by a short path. */
+export function openFolder(path: string): Descriptor {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | O_CLOEXEC);
+  return { fd, [Symbol.dispose]: () => fs.closeSync(fd) };
+}

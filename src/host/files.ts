@@ -157,3 +157,33 @@ export function removeFileSync(path: string): void {
 export function modifiedMs(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
+
+/** A file's length in bytes; undefined when there is none. */
+export function fileSize(path: string): number | undefined {
+  return fs.statSync(path, { throwIfNoEntry: false })?.size;
+}
+
+/** Gives a file another name, replacing what has it. */
+export function renameSync(from: string, to: string): void {
+  fs.renameSync(from, to);
+}
+
+/** The names in a folder, unsorted; none when there is no folder or it cannot be read any more. */
+export function listNamesSync(path: string): string[] {
+  try {
+    return fs.readdirSync(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENODEV', 'ESRCH', 'EACCES')) return [];
+    throw error;
+  }
+}
+
+/** Where a symbolic link points; undefined when there is none. */
+export function readLinkSync(path: string): string | undefined {
+  try {
+    return fs.readlinkSync(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EINVAL', 'ESRCH', 'EACCES')) return undefined;
+    throw error;
+  }
+}

@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { NotFoundError, isErrno } from '#errors/errors.ts';
 
+export type { ChildProcess };
+
 export interface SpawnOptions {
   readonly cwd?: string;
   readonly env: Readonly<Record<string, string>>;

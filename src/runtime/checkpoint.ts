@@ -3,7 +3,7 @@ import { FailedPreconditionError } from '#errors/errors.ts';
 import { freeze, readFreezer, thaw } from '#cgroup/freezer.ts';
 import { exists, makeFolder, removeTree } from '#host/files.ts';
 import type { Cancellable, CheckpointOptions } from '#task/runtime.ts';
-import type { MonitorCall } from './conmon/args.ts';
+import type { MonitorKind } from './conmon/args.ts';
 import type { RuntimeContext } from './context.ts';
 import { sample } from './exits.ts';
 import type { RunningCheckpoint, SupervisedTask } from './supervised-task.ts';
@@ -51,7 +51,7 @@ export async function checkpointTask(
 }
 
 /** How conmon restores a task: as a create, from the images that its record names. */
-export function restoreKind(task: SupervisedTask): MonitorCall['kind'] {
+export function restoreKind(task: SupervisedTask): MonitorKind {
   const imagePath = task.record.restoreFrom;
   if (imagePath === undefined) throw new FailedPreconditionError(`task ${task.key} is not made from a checkpoint`);
   return { verb: 'restore', imagePath, options: [] };

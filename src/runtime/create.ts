@@ -4,7 +4,7 @@ import { Rollback } from '#async/rollback.ts';
 import { mount, mountsBelow, unmount } from '#host/mounts.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { TaskRecord } from '#task/runtime.ts';
-import type { MonitorCall } from './conmon/args.ts';
+import type { MonitorKind } from './conmon/args.ts';
 import { startMonitored } from './conmon/conmon.ts';
 import type { RuntimeContext } from './context.ts';
 import type { MonitoredProcess } from './monitored-process.ts';
@@ -46,15 +46,19 @@ export async function unmountRootfs(task: SupervisedTask): Promise<void> {
   for (const entry of mountsBelow(task.bundle.path)) await unmount(entry.mountPoint);
 }
 
+export interface Making {
+  readonly process: MonitoredProcess;
+  readonly kind: MonitorKind;
+  /** Called once the monitor listens for clients and before it runs the process, where its kind says so. */
+  readonly beforeRun?: () => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
 /** Lets conmon and the runtime make a process and connects its streams; the process then waits or runs, as the verb has it. */
-export async function makeProcess(
-  context: RuntimeContext,
-  task: SupervisedTask,
-  making: { readonly process: MonitoredProcess; readonly kind: MonitorCall['kind']; readonly signal?: AbortSignal },
-): Promise<void> {
-  const { process, kind, signal } = making;
+export async function makeProcess(context: RuntimeContext, task: SupervisedTask, making: Making): Promise<void> {
+  const { process, kind, beforeRun, signal } = making;
   using streams = openStreams(process.io, process.folder);
-  process.keepStdin(streams.takeStdinKeeper());
+  process.keepStdin(streams.stdinKeeper);
   try {
     const made = await startMonitored({
       program: context.conmon,
@@ -65,13 +69,12 @@ export async function makeProcess(
         uuid: `${task.record.namespace}-${process.ref.execId ?? task.record.id}`,
         bundle: task.bundle.path,
         folder: process.folder,
-        log: streams.log,
-        terminal: streams.terminal,
-        stdin: streams.stdin,
+        streams: streams.monitor,
         kind,
       },
       stdio: streams.stdio,
       adopt: (pid) => context.monitors.add(pid),
+      ...(beforeRun ? { beforeRun } : {}),
       ...(signal ? { signal } : {}),
     });
     process.identity = made.process;

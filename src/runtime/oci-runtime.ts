@@ -27,13 +27,14 @@ import { Bundle } from './bundle.ts';
 import { checkpointTask, restoreKind } from './checkpoint.ts';
 import { ExitWatch, type RecordedExit } from './conmon/exit-watch.ts';
 import type { RuntimeContext } from './context.ts';
-import { makeProcess, mountRootfs, prepareSpec } from './create.ts';
+import { makeProcess, mountRootfs, prepareSpec, type Making } from './create.ts';
 import { settleExit, tellOutOfMemory } from './exits.ts';
 import { MonitoredProcess } from './monitored-process.ts';
 import { recoverTasks } from './recover.ts';
 import { removeTask, signalAll } from './remove.ts';
 import { releaseInit } from './runc/release-init.ts';
 import { execFifo } from './runc/state.ts';
+import type { RotationLimits } from './stdio/log-rotation.ts';
 import { StdioKeeper } from './stdio/stdio-keeper.ts';
 import { SupervisedTask } from './supervised-task.ts';
 import { openTaskStats, readTaskStats } from './task-stats.ts';
@@ -50,6 +51,7 @@ export interface OciRuntimeOptions {
   readonly conmon?: string;
   /** False goes by the runtime's commands alone, to compare. */
   readonly fastPaths?: boolean;
+  readonly logRotation: RotationLimits;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -77,7 +79,7 @@ export class OciRuntime implements Runtime {
       clock,
       log,
     };
-    this.#stdio = new StdioKeeper({ clock, log });
+    this.#stdio = new StdioKeeper({ clock, log, rotation: options.logRotation });
     this.#group = new TaskGroup((error) => log.warn({ err: error }, 'cannot let go of the streams of a process'));
     this.#exits = new ExitWatch({
       listener: {
@@ -138,8 +140,12 @@ export class OciRuntime implements Runtime {
   async startExec(ref: TaskRef, execId: ExecId, { signal }: Cancellable): Promise<ProcessIdentity> {
     const task = this.#task(ref);
     const exec = task.process({ ...ref, execId });
-    const kind = { verb: 'exec', processFile: exec.folder.file('process.json') } as const;
-    await this.#make(task, exec, { kind, ...(signal ? { signal } : {}) });
+    const attachFirst = exec.io.kind === 'log' ? exec.io.path === undefined : exec.io.terminal;
+    await this.#make(task, exec, {
+      kind: { verb: 'exec', processFile: exec.folder.file('process.json'), attachFirst },
+      ...(attachFirst ? { beforeRun: () => this.#stdio.early(exec) } : {}),
+      ...(signal ? { signal } : {}),
+    });
     return identityOf(exec);
   }
 
@@ -240,11 +246,7 @@ export class OciRuntime implements Runtime {
     return task;
   }
 
-  async #make(
-    task: SupervisedTask,
-    process: MonitoredProcess,
-    how: Omit<Parameters<typeof makeProcess>[2], 'process'>,
-  ): Promise<void> {
+  async #make(task: SupervisedTask, process: MonitoredProcess, how: Omit<Making, 'process'>): Promise<void> {
     await makeProcess(this.#context, task, { ...how, process });
     await this.#stdio.adopt(process);
     this.#exits.add(process);

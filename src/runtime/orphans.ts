@@ -31,8 +31,8 @@ export async function removeOrphans(context: RuntimeContext, monitors: readonly 
 
 async function bundlePaths(context: RuntimeContext): Promise<readonly string[]> {
   const namespaces = await listNames(context.tasksFolder);
-  const folders = namespaces.map((namespace) => join(context.tasksFolder, namespace));
-  return (await Promise.all(folders.map(async (at) => (await listNames(at)).map((id) => join(at, id))))).flat();
+  const places = namespaces.map((namespace) => join(context.tasksFolder, namespace));
+  return (await Promise.all(places.map(async (at) => (await listNames(at)).map((id) => join(at, id))))).flat();
 }
 
 /** The cgroups `<parent>/<namespace>/<id>` that have no bundle. */

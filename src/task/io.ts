@@ -21,6 +21,8 @@ export type ProcessIo =
       readonly terminal: boolean;
       /** Whether the process has a stdin that a client can write to; else it is /dev/null. */
       readonly stdin: boolean;
+      /** Whether that stdin ends with the first client that leaves or closes it, as in an interactive run; else never. */
+      readonly stdinOnce?: boolean;
       /** Absolute path of the CRI log; without it the output goes to attached clients only. */
       readonly path?: string;
     };

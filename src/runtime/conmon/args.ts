@@ -11,25 +11,32 @@ export interface MonitorCall {
   readonly uuid: string;
   readonly bundle: string;
   readonly folder: ProcessFolder;
-  /** What conmon does with the streams: nothing, or keep pipes and write this CRI log (`off` writes none). */
+  readonly streams: MonitorStreams;
+  readonly kind: MonitorKind;
+}
+
+/** What conmon has to do with a process's streams. */
+export interface MonitorStreams {
+  /** Nothing, or keep pipes for attached clients and write this CRI log (`off`: none). */
   readonly log: 'passthrough' | 'off' | { readonly path: string };
   readonly terminal: boolean;
-  /** Whether conmon holds a stdin that clients can write to. */
-  readonly stdin: boolean;
-  readonly kind:
-    | { readonly verb: 'create' }
-    | { readonly verb: 'restore'; readonly imagePath: string; readonly options: readonly string[] }
-    | { readonly verb: 'exec'; readonly processFile: string };
+  /** Whether there is a stdin that attached clients write to; `once`: it ends with the first that leaves. */
+  readonly stdin: 'none' | 'open' | 'once';
 }
+
+export type MonitorKind =
+  | { readonly verb: 'create' }
+  | { readonly verb: 'restore'; readonly imagePath: string; readonly options: readonly string[] }
+  | {
+      readonly verb: 'exec';
+      readonly processFile: string;
+      /** Whether conmon waits, before it runs it, until somebody has attached. */
+      readonly attachFirst: boolean;
+    };
 
 /** conmon's command line. Options: conmon(8) of 2.1; `--runtime-arg` stands before the runtime's verb, `--runtime-opt` after it. */
 export function monitorArgs(call: MonitorCall): string[] {
-  const { folder, log, kind } = call;
-  const logPath = typeof log === 'string' ? log : `k8s-file:${log.path}`;
-  const streams = [
-    ...(call.terminal ? ['-t'] : []),
-    ...(call.stdin || call.terminal ? ['-i', '--leave-stdin-open'] : []),
-  ];
+  const { folder, kind } = call;
   return [
     '--api-version',
     ...['-c', call.containerId, '-u', call.uuid, '-n', call.containerId],
@@ -37,20 +44,30 @@ export function monitorArgs(call: MonitorCall): string[] {
     ...['-b', kind.verb === 'exec' ? folder.path : call.bundle],
     ...['-p', folder.file('pid'), '-P', folder.file('conmon.pid')],
     ...['--persist-dir', folder.persist],
-    ...['-l', logPath, ...streams],
+    ...streamArgs(call.streams),
     ...['--full-attach', '--no-sync-log', '--log-level', 'warning'],
     ...call.runtimeArgs.flatMap((argument) => ['--runtime-arg', argument]),
     ...kindArgs(kind),
   ];
 }
 
-function kindArgs(kind: MonitorCall['kind']): string[] {
+function streamArgs({ log, terminal, stdin }: MonitorStreams): string[] {
+  const input = terminal || stdin !== 'none';
+  return [
+    ...['-l', typeof log === 'string' ? log : `k8s-file:${log.path}`],
+    ...(terminal ? ['-t'] : []),
+    ...(input ? ['-i'] : []),
+    ...(input && (terminal || stdin === 'open') ? ['--leave-stdin-open'] : []),
+  ];
+}
+
+function kindArgs(kind: MonitorKind): string[] {
   switch (kind.verb) {
     case 'create':
       return [];
     case 'restore':
       return ['--restore', kind.imagePath, ...kind.options.flatMap((option) => ['--runtime-opt', option])];
     case 'exec':
-      return ['-e', '--exec-process-spec', kind.processFile];
+      return ['-e', ...(kind.attachFirst ? ['--exec-attach'] : []), '--exec-process-spec', kind.processFile];
   }
 }

@@ -1,4 +1,7 @@
-import { CancelledError } from '#errors/errors.ts';
+import type { ChildProcess } from '#host/spawn.ts';
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { CancelledError, UnavailableError } from '#errors/errors.ts';
 import { minimalEnvironment } from '#host/command.ts';
 import { openDescriptor } from '#host/descriptors.ts';
 import { readTextSync } from '#host/files.ts';
@@ -17,6 +20,8 @@ export interface MonitorStart {
   readonly stdio: readonly ['ignore' | number, 'ignore' | number, 'ignore' | number];
   /** Called while conmon waits, so that it and all that it starts are in this cgroup. */
   readonly adopt: (monitorPid: number) => Promise<unknown>;
+  /** With `attachFirst`: called when conmon listens for clients; the process is run when it has returned. */
+  readonly beforeRun?: () => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -39,19 +44,44 @@ export async function startMonitored(start: MonitorStart): Promise<Monitored> {
   using sync = openDescriptor(folder.sync, 'append');
   const child = await spawnProgram(start.program, monitorArgs(start.call), {
     cwd: folder.path,
-    env: { ...minimalEnvironment(), _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
-    stdio: [...start.stdio, sync.fd, 'pipe'],
+    env: {
+      ...minimalEnvironment(),
+      ...{ _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
+      ...(start.beforeRun ? { _OCI_ATTACHPIPE: '5' } : {}),
+    },
+    stdio: [...start.stdio, sync.fd, 'pipe', ...(start.beforeRun ? (['pipe'] as const) : [])],
   });
   child.unref();
   const answered = answer(start, exitOf(child));
-  const startPipe = child.stdio[4];
-  if (child.pid !== undefined) await start.adopt(child.pid);
-  if (startPipe && 'end' in startPipe) {
-    startPipe.on('error', () => {}); // conmon has ended; the answer says why
-    startPipe.end('\n');
+  try {
+    await letGo(start, child);
+  } catch (error) {
+    child.kill('SIGKILL');
+    await answered.catch(() => {}); // the first failure is the cause
+    throw error;
   }
-  const pid = await answered;
-  return identities(start, pid);
+  return identities(start, await answered);
+}
+
+/** Leads conmon through its start pipe: one byte to begin, another once somebody has attached. */
+async function letGo(start: MonitorStart, child: ChildProcess): Promise<void> {
+  const [startPipe, attachPipe] = [child.stdio[4], child.stdio[5]];
+  if (!(startPipe instanceof Socket)) throw new UnavailableError('conmon was started without its start pipe');
+  startPipe.on('error', () => {}); // conmon has ended; the answer says why
+  if (child.pid !== undefined) await start.adopt(child.pid);
+  if (!start.beforeRun) {
+    startPipe.end('\n');
+    return;
+  }
+  startPipe.write('\n');
+  if (!(attachPipe instanceof Socket)) throw new UnavailableError('conmon was started without its attach pipe');
+  const listens = await Promise.race([
+    once(attachPipe, 'data').then(() => true),
+    once(attachPipe, 'end').then(() => false),
+  ]);
+  attachPipe.destroy();
+  if (listens) await start.beforeRun();
+  startPipe.end('\n');
 }
 
 function identities(start: MonitorStart, pid: number): Monitored {

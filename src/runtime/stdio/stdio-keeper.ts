@@ -1,43 +1,83 @@
-import { FailedPreconditionError, UnavailableError, isErrno } from '#errors/errors.ts';
 import type { Clock } from '#async/clock.ts';
+import { FailedPreconditionError, UnavailableError, isErrno } from '#errors/errors.ts';
 import { openDescriptor } from '#host/descriptors.ts';
 import { writeTextSync } from '#host/files.ts';
 import type { Log } from '#log/log.ts';
 import type { Attachment } from '#task/io.ts';
 import type { MonitoredProcess } from '../monitored-process.ts';
+import { AttachConnection } from './attach-connection.ts';
+import { rotateLog, type RotationLimits } from './log-rotation.ts';
+import { hasOtherWriter } from './stdin-rule.ts';
+import { bridgeTerminal } from './terminal-bridge.ts';
+
+export interface StdioOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly rotation: RotationLimits;
+}
+
+/** How often the logs' lengths are looked at: at 100 MB/s a log may be that much longer than its limit. */
+const rotationMs = 1000;
+
+/** How long a client that waits for a process may take to open its stdin, before it counts as having none to send. */
+const openPatienceMs = 1000;
+
+/** Between two looks at who has a stdin open. */
+const writerLookMs = 100;
+
+interface Kept {
+  bridge?: AsyncDisposable;
+  /** Connected before the process ran, so that no output is lost to the first who attaches. */
+  early?: AttachConnection;
+  stopLooking?: () => void;
+}
 
 /** Looks after the streams of the processes while this agent runs. */
 export class StdioKeeper {
-  readonly #log: Log;
+  readonly #options: StdioOptions;
+  readonly #kept = new Map<MonitoredProcess, Kept>();
+  #stopRotation: () => void = () => {};
 
-  constructor(options: { readonly clock: Clock; readonly log: Log }) {
-    this.#log = options.log;
+  constructor(options: StdioOptions) {
+    this.#options = options;
+    this.#scheduleRotation();
+  }
+
+  /** Connects to an exec that waits for it, so that not even its first byte is lost. */
+  async early(process: MonitoredProcess): Promise<void> {
+    if (process.io.kind === 'fifo') await this.#bridge(process);
+    else if (process.io.kind === 'log' && process.io.path === undefined) {
+      this.#of(process).early = await AttachConnection.connect(process.folder.attachSocket);
+    }
   }
 
   /** Takes up a process that has just been made or that a former agent made. */
-  adopt(process: MonitoredProcess): Promise<void> {
+  async adopt(process: MonitoredProcess): Promise<void> {
     const { io } = process;
-    if (io.kind === 'fifo' && !io.terminal && io.stdin && !process.keepsStdin) {
-      try {
-        process.keepStdin(openDescriptor(io.stdin, 'write-nonblocking'));
-      } catch (error) {
-        // Nobody reads it any more, or the client has removed it: there is nothing to keep.
-        if (!isErrno(error, 'ENXIO', 'ENOENT')) this.#log.warn({ err: error }, 'cannot keep a stdin open');
-      }
-    }
-    return Promise.resolve();
+    if (io.kind === 'fifo' && io.terminal) await this.#bridge(process);
+    if (io.kind === 'fifo' && !io.terminal && io.stdin && !process.keepsStdin) this.#reopenStdin(process, io.stdin);
+    this.#of(process);
   }
 
   /** Lets go of everything that is held for a process. */
-  ended(process: MonitoredProcess): Promise<void> {
+  async ended(process: MonitoredProcess): Promise<void> {
+    const kept = this.#kept.get(process);
+    this.#kept.delete(process);
+    kept?.stopLooking?.();
     process.releaseStdin();
-    return Promise.resolve();
+    if (process.exit) return; // what it wrote last is still on its way; the monitor closes the connections
+    await kept?.bridge?.[Symbol.asyncDispose]();
+    await kept?.early?.[Symbol.asyncDispose]();
   }
 
-  /** Tells a terminal its size. Throws FailedPreconditionError for a process without one. */
+  /** Tells a terminal its size, in characters. Throws FailedPreconditionError for a process without one. */
   resize(process: MonitoredProcess, size: { readonly width: number; readonly height: number }): Promise<void> {
     if (!process.io.terminal) throw new FailedPreconditionError('cannot resize: the process has no terminal');
-    command(process, `1 ${size.height} ${size.width}\n`);
+    try {
+      writeTextSync(process.folder.control, `1 ${size.height} ${size.width}\n`);
+    } catch (error) {
+      throw new UnavailableError('cannot resize: the monitor of the process is gone', { cause: error });
+    }
     return Promise.resolve();
   }
 
@@ -46,22 +86,85 @@ export class StdioKeeper {
     return Promise.resolve();
   }
 
-  attach(process: MonitoredProcess): Promise<Attachment> {
-    throw new FailedPreconditionError(`cannot attach to ${process.folder.path}`);
+  /** Connects a client to the streams that the monitor keeps. Throws FailedPreconditionError where it keeps none. */
+  async attach(process: MonitoredProcess): Promise<Attachment> {
+    if (process.io.kind !== 'log') {
+      throw new FailedPreconditionError(`cannot attach: the streams of the process go to ${process.io.kind}`);
+    }
+    const kept = this.#of(process);
+    const { early } = kept;
+    delete kept.early;
+    return early ?? (await AttachConnection.connect(process.folder.attachSocket));
   }
 
-  waited(_process: MonitoredProcess, _waiting: boolean): void {}
-
-  close(): Promise<void> {
-    return Promise.resolve();
+  /**
+   * A client that waits for a process and lets go of its stdin means its end. So our own writing end goes as soon as the
+   * client's is there, whose leaving then ends the stream; or after a while when none has come.
+   */
+  waited(process: MonitoredProcess, waiting: boolean): void {
+    const kept = this.#kept.get(process);
+    kept?.stopLooking?.();
+    const { io } = process;
+    if (!kept || !waiting || io.kind !== 'fifo' || io.stdin === undefined || !process.keepsStdin) return;
+    const fifo = io.stdin;
+    const until = this.#options.clock.monotonicMs() + openPatienceMs;
+    const look = () => {
+      if (hasOtherWriter(fifo) || this.#options.clock.monotonicMs() >= until) process.releaseStdin();
+      else kept.stopLooking = this.#options.clock.after(writerLookMs, look);
+    };
+    look();
   }
-}
 
-/** Gives conmon a command through its control FIFO. */
-function command(process: MonitoredProcess, line: string): void {
-  try {
-    writeTextSync(process.folder.control, line);
-  } catch (error) {
-    throw new UnavailableError('the monitor does not take commands', { cause: error });
+  async close(): Promise<void> {
+    this.#stopRotation();
+    for (const [process, kept] of this.#kept) {
+      kept.stopLooking?.();
+      process.releaseStdin();
+      await kept.bridge?.[Symbol.asyncDispose]();
+      await kept.early?.[Symbol.asyncDispose]();
+    }
+    this.#kept.clear();
+  }
+
+  #of(process: MonitoredProcess): Kept {
+    const kept = this.#kept.get(process) ?? {};
+    this.#kept.set(process, kept);
+    return kept;
+  }
+
+  async #bridge(process: MonitoredProcess): Promise<void> {
+    const kept = this.#of(process);
+    if (kept.bridge || process.io.kind !== 'fifo' || !process.io.terminal) return;
+    kept.bridge = await bridgeTerminal(process.io, process.folder.attachSocket, (error) =>
+      this.#options.log.debug({ err: error }, 'a terminal was let go of'),
+    );
+  }
+
+  #reopenStdin(process: MonitoredProcess, fifo: string): void {
+    try {
+      process.keepStdin(openDescriptor(fifo, 'write-nonblocking'));
+    } catch (error) {
+      // Nobody reads it any more, or the client has removed it: there is nothing to keep.
+      if (!isErrno(error, 'ENXIO', 'ENOENT')) throw error;
+    }
+  }
+
+  #scheduleRotation(): void {
+    const { clock, log, rotation } = this.#options;
+    this.#stopRotation = clock.after(rotationMs, () => {
+      const rotations = [...this.#kept.keys()].flatMap((process) => {
+        const path = process.io.kind === 'log' ? process.io.path : undefined;
+        return path === undefined
+          ? []
+          : [rotateLog({ path, control: process.folder.control }, rotation, clock.nowMs())];
+      });
+      void Promise.allSettled(rotations).then((outcomes) => {
+        for (const outcome of outcomes) {
+          if (outcome.status === 'rejected') log.warn({ err: outcome.reason as unknown }, 'cannot rotate a log');
+        }
+        this.#scheduleRotation();
+        return undefined;
+      });
+    });
   }
 }
