@@ -63,22 +63,22 @@ type Row = readonly [field: string, controller: string, files: string | readonly
 
 function planV1({ memory, cpu, pids, blockIO, hugepageLimits, unified }: Limits): readonly Row[] {
   return [
-    ['memory.limit', 'memory', 'memory.limit_in_bytes', text(memory?.limit)],
-    ['memory.swap', 'memory', 'memory.memsw.limit_in_bytes', text(memory?.swap)],
-    ['memory.reservation', 'memory', 'memory.soft_limit_in_bytes', text(memory?.reservation)],
-    ['memory.swappiness', 'memory', 'memory.swappiness', text(memory?.swappiness)],
-    ['memory.kernelTCP', 'memory', 'memory.kmem.tcp.limit_in_bytes', text(memory?.kernelTCP)],
-    ['cpu.shares', 'cpu', 'cpu.shares', text(cpu?.shares)],
-    ['cpu.period', 'cpu', 'cpu.cfs_period_us', text(cpu?.period)],
-    ['cpu.quota', 'cpu', 'cpu.cfs_quota_us', text(cpu?.quota)],
-    ['cpu.burst', 'cpu', 'cpu.cfs_burst_us', text(cpu?.burst)],
-    ['cpu.idle', 'cpu', 'cpu.idle', text(cpu?.idle)],
-    ['cpu.realtimePeriod', 'cpu', 'cpu.rt_period_us', text(cpu?.realtimePeriod)],
-    ['cpu.realtimeRuntime', 'cpu', 'cpu.rt_runtime_us', text(cpu?.realtimeRuntime)],
+    ['memory.limit', 'memory', 'memory.limit_in_bytes', decimal(memory?.limit)],
+    ['memory.swap', 'memory', 'memory.memsw.limit_in_bytes', decimal(memory?.swap)],
+    ['memory.reservation', 'memory', 'memory.soft_limit_in_bytes', decimal(memory?.reservation)],
+    ['memory.swappiness', 'memory', 'memory.swappiness', decimal(memory?.swappiness)],
+    ['memory.kernelTCP', 'memory', 'memory.kmem.tcp.limit_in_bytes', decimal(memory?.kernelTCP)],
+    ['cpu.shares', 'cpu', 'cpu.shares', decimal(cpu?.shares)],
+    ['cpu.period', 'cpu', 'cpu.cfs_period_us', decimal(cpu?.period)],
+    ['cpu.quota', 'cpu', 'cpu.cfs_quota_us', decimal(cpu?.quota)],
+    ['cpu.burst', 'cpu', 'cpu.cfs_burst_us', decimal(cpu?.burst)],
+    ['cpu.idle', 'cpu', 'cpu.idle', decimal(cpu?.idle)],
+    ['cpu.realtimePeriod', 'cpu', 'cpu.rt_period_us', decimal(cpu?.realtimePeriod)],
+    ['cpu.realtimeRuntime', 'cpu', 'cpu.rt_runtime_us', decimal(cpu?.realtimeRuntime)],
     ['cpu.cpus', 'cpuset', 'cpuset.cpus', cpu?.cpus || undefined],
     ['cpu.mems', 'cpuset', 'cpuset.mems', cpu?.mems || undefined],
     ['pids.limit', 'pids', 'pids.max', max(pids?.limit)],
-    ['blockIO.weight', 'blkio', ['blkio.bfq.weight', 'blkio.weight'], text(blockIO?.weight || undefined)],
+    ['blockIO.weight', 'blkio', ['blkio.bfq.weight', 'blkio.weight'], decimal(blockIO?.weight || undefined)],
     ...devices(blockIO?.weightDevice, ({ weight }) => weight).map((each): Row => [
       'blockIO.weightDevice',
       'blkio',
@@ -113,12 +113,12 @@ function planV2({ memory, cpu, pids, blockIO, hugepageLimits, unified }: Limits)
     ['memory.reservation', '', 'memory.low', max(memory?.reservation)],
     ['cpu.shares', '', 'cpu.weight', cpu?.shares ? String(sharesToWeight(cpu.shares)) : undefined],
     ['cpu.quota', '', 'cpu.max', cpuMax(cpu)],
-    ['cpu.burst', '', 'cpu.max.burst', text(cpu?.burst)],
-    ['cpu.idle', '', 'cpu.idle', text(cpu?.idle)],
+    ['cpu.burst', '', 'cpu.max.burst', decimal(cpu?.burst)],
+    ['cpu.idle', '', 'cpu.idle', decimal(cpu?.idle)],
     ['cpu.cpus', '', 'cpuset.cpus', cpu?.cpus || undefined],
     ['cpu.mems', '', 'cpuset.mems', cpu?.mems || undefined],
     ['pids.limit', '', 'pids.max', max(pids?.limit)],
-    ['blockIO.weight', '', ['io.bfq.weight', 'io.weight'], text(blockIO?.weight || undefined)],
+    ['blockIO.weight', '', ['io.bfq.weight', 'io.weight'], decimal(blockIO?.weight || undefined)],
     ...throttleFiles.flatMap(([field, , key]) =>
       (blockIO?.[field] ?? []).map(({ major, minor, rate }): Row => [
         `blockIO.${field}`,
@@ -137,7 +137,7 @@ function planV2({ memory, cpu, pids, blockIO, hugepageLimits, unified }: Limits)
   ];
 }
 
-function text(value: number | undefined): string | undefined {
+function decimal(value: number | undefined): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 

@@ -56,6 +56,11 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return { pid, startTime: stat.startTime, bootId: bootId() };
 }
 
+/** Who has this pid, or had it and has ended: a start time that no process has keeps the pid from being anybody's. */
+export function identifyOrEnded(pid: number): ProcessIdentity {
+  return identify(pid) ?? { pid, startTime: 'ended', bootId: bootId() };
+}
+
 /** Whether that very process still runs. A zombie has ended. */
 export function isAlive(identity: ProcessIdentity): boolean {
   const now = identify(identity.pid);

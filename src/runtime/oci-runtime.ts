@@ -120,6 +120,10 @@ export class OciRuntime implements Runtime {
     return task.init.identity;
   }
 
+  bundlePath(ref: TaskRef): string {
+    return this.#task(ref).bundle.path;
+  }
+
   async start(ref: TaskRef, { signal }: Cancellable): Promise<ProcessIdentity> {
     const task = this.#task(ref);
     if (task.record.restoreFrom !== undefined && !task.init.identity) {

@@ -1,5 +1,5 @@
 import { existsSync, readTextSync } from '#host/files.ts';
-import { identify, isAlive } from '#host/process.ts';
+import { identifyOrEnded, isAlive } from '#host/process.ts';
 import { parseSync } from './conmon/sync.ts';
 import type { RuntimeContext } from './context.ts';
 import type { MonitoredProcess } from './monitored-process.ts';
@@ -31,8 +31,7 @@ export async function recoverProcess(
   if (!existsSync(folder.sync)) return 'never-made';
   const pid = await answeredPid(context, process);
   if (pid === undefined) return 'failed';
-  // A pid that nobody has is a process that has ended already; a start time that none has keeps it nobody's.
-  process.identity = identify(pid) ?? { pid, startTime: 'ended', bootId: '' };
+  process.identity = identifyOrEnded(pid);
   folder.writeIdentity('process', process.identity);
   if (running) folder.writeIdentity('monitor', running);
   return 'made';

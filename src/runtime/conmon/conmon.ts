@@ -6,7 +6,7 @@ import { minimalEnvironment } from '#host/command.ts';
 import { openDescriptor } from '#host/descriptors.ts';
 import { readTextSync } from '#host/files.ts';
 import { watchFolder } from '#host/folder-watch.ts';
-import { identify } from '#host/process.ts';
+import { identify, identifyOrEnded } from '#host/process.ts';
 import { exitOf, spawnProgram } from '#host/spawn.ts';
 import type { ProcessIdentity } from '#task/runtime.ts';
 import { RuntimeFailedError, lastError } from '../runc/failure.ts';
@@ -88,8 +88,7 @@ function identities(start: MonitorStart, pid: number): Monitored {
   const { folder } = start.call;
   const monitorPid = folder.readPidFile('conmon.pid');
   const monitor = monitorPid === undefined ? undefined : identify(monitorPid);
-  // An exec may have ended by now; its pid is then nobody's, and a start time that no process has keeps it so.
-  const process = identify(pid) ?? { pid, startTime: 'ended', bootId: '' };
+  const process = identifyOrEnded(pid); // an exec may have ended by now
   if (monitor) folder.writeIdentity('monitor', monitor);
   folder.writeIdentity('process', process);
   return monitor ? { process, monitor } : { process };

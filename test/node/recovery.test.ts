@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FoundTask } from '#task/runtime.ts';
+import { makeTestNode, type TestNode } from '../support/node.ts';
+import { makeRuntime, ref } from '../support/runtime.ts';
+
+const support = join(import.meta.dirname, '../support');
+
+let node: TestNode;
+beforeEach(() => {
+  node = makeTestNode();
+});
+afterEach(async () => {
+  await node.clean();
+});
+
+/** Runs a verb in a process that dies before its step number `crashAt`; false when it came to its end. */
+function crashed(verb: string, crashAt: number): boolean {
+  const { state, cgroupParent, rootfs } = node;
+  const program = [join(support, 'runtime-driver.ts'), verb, JSON.stringify({ state, cgroupParent, rootfs })];
+  const run = spawnSync(process.execPath, ['--import', join(support, 'crash-at.ts'), ...program], {
+    env: { PATH: process.env['PATH'], CRASH_AT: String(crashAt) },
+    encoding: 'utf8',
+  });
+  if (run.signal === 'SIGKILL') return true;
+  expect(run.stderr, `${verb} at ${crashAt}`).toBe('');
+  expect(run.status).toBe(0);
+  return false;
+}
+
+/** What a new agent may find after the verb was cut off anywhere. */
+const expectations: Record<string, (found: readonly FoundTask[]) => unknown> = {
+  create: (found) => expect(found.map(({ phase }) => phase)).toSatisfy(oneOf([], ['created'])),
+  start: (found) => expect(found.map(({ phase }) => phase)).toSatisfy(oneOf(['created'], ['running'])),
+  exec: (found) => {
+    expect(found.map(({ phase }) => phase)).toEqual(['running']);
+    const execs = found[0]?.execs.map(({ phase, exit }) => `${phase} ${exit?.status ?? ''}`.trim()) ?? [];
+    // Lost: the exec was given up while its monitor was only just being started.
+    expect(execs).toSatisfy(oneOf([], ['created'], ['running'], ['stopped 3'], ['lost 255']));
+  },
+  pause: (found) => expect(found.map(({ phase }) => phase)).toSatisfy(oneOf(['running'], ['paused'])),
+  kill: (found) => expect(found.map(({ phase }) => phase)).toSatisfy(oneOf(['running'], ['stopped'])),
+  delete: (found) =>
+    expect(found.map(({ phase, exit }) => `${phase} ${exit?.status}`)).toSatisfy(oneOf([], ['stopped 137'])),
+};
+
+function oneOf(...allowed: (readonly string[])[]): (actual: readonly string[]) => boolean {
+  return (actual) => allowed.some((each) => JSON.stringify(each) === JSON.stringify(actual));
+}
+
+describe('an agent killed -9 at any step', () => {
+  for (const [verb, expected] of Object.entries(expectations)) {
+    it(`of ${verb} leaves what the next one can finish or undo`, { timeout: 180_000 }, async () => {
+      let step = 1;
+      for (; crashed(verb, step); step += 1) {
+        await using next = makeRuntime(node);
+        const found = await next.recover();
+        try {
+          expected(found);
+        } catch (error) {
+          throw new Error(`killed before step ${step} of ${verb}`, { cause: error });
+        }
+        for (const { record } of found) await next.runtime.delete(record);
+        expect(node.leftovers(), `killed before step ${step} of ${verb}`).toEqual([]);
+      }
+      expect(step, 'steps that were tried').toBeGreaterThan(1);
+      await using last = makeRuntime(node);
+      for (const { record } of await last.recover()) await last.runtime.delete(record);
+      expect(node.leftovers()).toEqual([]);
+    });
+  }
+});
+
+describe('a new agent', () => {
+  it('reads the exit status of a task that ended while none ran', async () => {
+    const { record, spec } = await import('../support/runtime.ts');
+    {
+      await using first = makeRuntime(node);
+      await first.recover();
+      await first.runtime.create(record(node, 't'), spec(node, ['/bin/sh', '-c', 'read x; exit 42']), {});
+      await first.runtime.start(ref('t'), {});
+    }
+    const { eventually } = await import('../support/node.ts');
+    await eventually(() => node.running().length, (count) => count === 0, 'monitor and task end');
+    await using second = makeRuntime(node);
+    const [found] = await second.recover();
+    expect(found).toMatchObject({ phase: 'stopped', exit: { status: 42, reason: 'Exited' } });
+    await second.runtime.delete(ref('t'));
+    expect(node.leftovers()).toEqual([]);
+  });
+});
