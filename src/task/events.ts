@@ -34,6 +34,13 @@ export type TaskEvent = { readonly namespace: Namespace; readonly containerId: T
   | { readonly topic: '/tasks/delete'; readonly pid: number; readonly exitStatus: number; readonly exitedAtMs: number }
 );
 
+/** An event as a process tells it: whose it is and when are added. */
+export type TaskFact = TaskEvent extends infer E
+  ? E extends TaskEvent
+    ? Omit<E, 'namespace' | 'containerId' | 'atMs'>
+    : never
+  : never;
+
 /** What a publisher gives: the bus adds nothing but order. */
 export type Listener<E> = (event: E) => void;
 

@@ -110,7 +110,11 @@ export interface ProcessRef extends TaskRef {
 
 /** What the runtime tells on its own account. */
 export interface RuntimeListener {
-  /** A process has ended, and recovery would now tell the same; told once for each. The cgroup is still there. */
+  /**
+   * A process has ended, and recovery would now tell the same; told once for each. The cgroup is still there. The end of a
+   * first process is the end of all: the kernel sees to it in a pid namespace of its own, the runtime elsewhere, so that
+   * the exits of the others are told as well, in any order.
+   */
   exited(process: ProcessRef, exit: Exit): void;
   /** The kernel killed a process of the task for want of memory; told before an exit that it caused. */
   outOfMemory(task: TaskRef): void;
@@ -131,6 +135,8 @@ export interface Runtime {
   recover(listener: RuntimeListener): Promise<readonly FoundTask[]>;
   /** Makes bundle, mounts, monitor and container, and returns the waiting init. Leaves nothing behind when it throws. With `restoreFrom` only the bundle is made and there is no process. */
   create(record: TaskRecord, spec: RuntimeSpec, options: Cancellable): Promise<ProcessIdentity | undefined>;
+  /** Absolute path of the task's bundle, for those who are told of its creation; empty where there is none. */
+  bundlePath?(task: TaskRef): string;
   /** Lets the init go; with `restoreFrom`, restores it. Returns the init. */
   start(task: TaskRef, options: Cancellable): Promise<ProcessIdentity>;
   /** Writes the record of an exec. */

@@ -98,13 +98,12 @@ const containerdTexts: readonly (readonly [verb: Verb, phases: readonly Phase[],
   ['update', ['deleted'], 'cannot update a deleted process'],
   ['delete', ['running'], 'failed to delete task: cannot delete a running process'],
   ['delete', ['paused', 'pausing'], 'failed to delete task: cannot delete a paused process'],
-  ['delete', ['deleted'], 'cannot delete a deleted process'],
   ['resize', ['stopped'], 'cannot resize a stopped container'],
 ];
 
 /**
  * The phase that `verb` leads to. Throws FailedPreconditionError with containerd's text, then ours, where the table has
- * no such step; NotFoundError for killing what has ended, because clients branch on that.
+ * no such step; NotFoundError for killing what has ended and for deleting what is gone, because clients branch on that.
  */
 export function follow(phase: Phase, verb: Verb, who: string): Phase {
   const next = (transitions[phase] as Partial<Record<Verb, Phase>>)[verb];
@@ -127,6 +126,9 @@ function refusal(phase: Phase, verb: Verb, who: string): Error {
   if (verb === 'kill') {
     const text = phase === 'deleted' ? 'cannot kill a deleted process' : 'process already finished';
     return new NotFoundError(`${text}: not found: ${who} is ${says}`);
+  }
+  if (verb === 'delete' && phase === 'deleted') {
+    return new NotFoundError(`cannot delete a deleted process: not found: ${who} is deleted`);
   }
   const row = containerdTexts.find(([name, phases]) => name === verb && phases.includes(phase));
   return new FailedPreconditionError(`${row?.[2] ?? `cannot ${verb} a ${says} process`}: ${who} is ${says}`);

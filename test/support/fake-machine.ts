@@ -42,23 +42,25 @@ export class FakeMachine {
 
   /** What a new agent would find. */
   found(): readonly FoundTask[] {
-    return [...this.tasks.values()].map((task) => {
-      const { record, init } = task;
-      return {
-        record,
-        phase: phaseOf(task),
-        execs: [...task.execs.values()].map(toFoundExec),
-        ...(init.identity ? { init: init.identity } : {}),
-        ...(task.startedAtMs === undefined ? {} : { startedAtMs: task.startedAtMs }),
-        ...(init.exit ? { exit: init.exit } : {}),
-      };
-    });
+    return [...this.tasks.values()].map(toFoundTask);
   }
 }
 
 /** Whether there is a process that has not ended. */
 export function isLive(process: FakeProcess): boolean {
   return process.identity !== undefined && !process.exit && !process.lost;
+}
+
+function toFoundTask(task: FakeTask): FoundTask {
+  const { record, init } = task;
+  return {
+    record,
+    phase: phaseOf(task),
+    execs: [...task.execs.values()].map(toFoundExec),
+    ...(init.identity ? { init: init.identity } : {}),
+    ...(task.startedAtMs === undefined ? {} : { startedAtMs: task.startedAtMs }),
+    ...(init.exit ? { exit: init.exit } : {}),
+  };
 }
 
 function phaseOf(task: FakeTask): FoundTask['phase'] {

@@ -212,7 +212,7 @@ export class FakeRuntime implements Runtime {
     this.#process(ref);
     await this.controls.enter('attach', nameOf(ref));
     return {
-      output: (async function* none(): AsyncGenerator<OutputChunk> {})(),
+      output: silence(),
       write: () => Promise.resolve(),
       closeStdin: () => Promise.resolve(),
       [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -299,3 +299,5 @@ function checkSignal(signal: number): void {
   if (!Number.isInteger(signal) || signal < 1 || signal > 64)
     throw new InvalidArgumentError(`invalid signal ${signal}`);
 }
+
+async function* silence(): AsyncGenerator<OutputChunk> {}

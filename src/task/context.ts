@@ -1,0 +1,12 @@
+import type { Clock } from '#async/clock.ts';
+import type { Log } from '#log/log.ts';
+import type { EventBus, TaskEvent } from './events.ts';
+import type { Runtime } from './runtime.ts';
+
+/** What every task and process of the core works with. */
+export interface TaskContext {
+  readonly runtime: Runtime;
+  readonly events: EventBus<TaskEvent>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
