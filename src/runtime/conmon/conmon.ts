@@ -65,7 +65,7 @@ export async function startMonitored(start: MonitorStart): Promise<Monitored> {
 
 /** Leads conmon through its start pipe: one byte to begin, another once somebody has attached. */
 async function letGo(start: MonitorStart, child: ChildProcess): Promise<void> {
-  const [startPipe, attachPipe] = [child.stdio[4], child.stdio[5]];
+  const [, , , , startPipe, attachPipe]: readonly unknown[] = child.stdio;
   if (!(startPipe instanceof Socket)) throw new UnavailableError('conmon was started without its start pipe');
   startPipe.on('error', () => {}); // conmon has ended; the answer says why
   if (child.pid !== undefined) await start.adopt(child.pid);
