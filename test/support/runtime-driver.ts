@@ -38,8 +38,8 @@ const verbs: Record<string, () => Promise<unknown>> = {
   pause: async () => {
     await running();
     arm();
-    await runtime.pause(task, {});
-    await runtime.resume(task, {});
+    await runtime.pause(task);
+    await runtime.resume(task);
   },
   kill: async () => {
     await running();
