@@ -7,22 +7,29 @@ export class KeptStats implements Disposable {
   readonly #runtime: Runtime;
   readonly #ref: TaskRef;
   #source: StatsSource | undefined;
+  #closed = false;
 
   constructor(runtime: Runtime, ref: TaskRef) {
     this.#runtime = runtime;
     this.#ref = ref;
   }
 
-  /** Reads now; undefined when the cgroup is gone. */
+  /** Reads now; undefined when the cgroup is gone or this is closed. */
   read(): TaskStats | undefined {
+    if (this.#closed) return undefined;
     this.#source ??= this.#runtime.openStats(this.#ref);
     const stats = this.#source.read();
-    if (!stats) this[Symbol.dispose]();
+    if (!stats) this.#letGo();
     return stats;
   }
 
-  /** Closes the files; a reading after this opens them again. */
+  /** Closes the files for good. */
   [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#source?.[Symbol.dispose]();
     this.#source = undefined;
   }

@@ -3,7 +3,7 @@ import { lostExit } from './exits.ts';
 import type { ExecId } from './ids.ts';
 import type { Exit, FoundExec, FoundTask } from './runtime.ts';
 import type { ExecPhase, Phase } from './state.ts';
-import type { TaskState } from './task.ts';
+import type { TaskState } from './task-life.ts';
 
 /** How a task that was found is taken on. */
 export interface Adoption {

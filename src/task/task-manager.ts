@@ -133,17 +133,26 @@ export class TaskManager implements AsyncDisposable {
   }
 
   async #adopt(found: FoundTask): Promise<void> {
-    const { runtime, clock, log } = this.#context;
+    const { clock, log } = this.#context;
     const { namespace, id } = found.record;
     const adoption = planAdoption(found, clock.nowMs());
     if (!adoption) {
-      await runtime.delete({ namespace, id });
+      await this.#undo({ namespace, id });
       return;
     }
     const task = new Task(this.#context, adoption.state);
     this.#entries.set(refKey(found.record), { task, made: true });
     for (const { execId, exit } of adoption.untold) task.exited(execId, exit);
     log.info({ namespace, taskId: id, phase: found.phase, pid: task.pid }, 'found a task');
+  }
+
+  /** What is left of a create that was cut off is in nobody's way but the next one's of that id: it does not stop the agent. */
+  async #undo(ref: TaskRef): Promise<void> {
+    try {
+      await this.#context.runtime.delete(ref);
+    } catch (error) {
+      this.#context.log.warn({ ...ref, err: error }, 'cannot remove what is left of a create that was cut off');
+    }
   }
 
   #refuseTaken(ref: TaskRef): void {
