@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { mkdir, open, readdir, readFile, realpath, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, realpath, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isErrno } from '#errors/errors.ts';
 
@@ -186,4 +186,14 @@ export function readLinkSync(path: string): string | undefined {
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EINVAL', 'ESRCH', 'EACCES')) return undefined;
     throw error;
   }
+}
+
+/** Sets permission bits as they are: what makes files takes the umask off. */
+export async function setMode(path: string, mode: number): Promise<void> {
+  await chmod(path, mode);
+}
+
+/** Makes an empty file that only its owner reads, such as a place to mount a file on; it is no error when it is there. */
+export async function makePrivateFile(path: string): Promise<void> {
+  await using _made = await open(path, 'a', 0o600);
 }

@@ -25,7 +25,10 @@ export async function mount(what: Mount, target: string, signal?: AbortSignal): 
   const options = what.options.filter((option) => option !== 'bind' && option !== 'rbind');
   const type = bind.length > 0 || !what.type ? [] : ['-t', what.type];
   const joined = options.length > 0 ? ['-o', options.join(',')] : [];
-  await runCommand('mount', [...bind, ...type, ...joined, what.source || what.type, target], signal ? { signal } : {});
+  // What is named by an open descriptor is that very place; mount(8) would look for its path first.
+  const exact = what.source.startsWith('/proc/') ? ['--no-canonicalize'] : [];
+  const args = [...exact, ...bind, ...type, ...joined, what.source || what.type, target];
+  await runCommand('mount', args, signal ? { signal } : {});
 }
 
 /** Unmounts everything at a place; it is no error when nothing is mounted there. Busy mounts are detached at once. */
