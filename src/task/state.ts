@@ -96,8 +96,8 @@ const containerdTexts: readonly (readonly [verb: Verb, phases: readonly Phase[],
   ['checkpoint', ['deleted', 'pausing'], 'cannot checkpoint a deleted process'],
   ['update', ['stopped'], 'cannot update a stopped container'],
   ['update', ['deleted'], 'cannot update a deleted process'],
-  ['delete', ['running'], 'failed to delete task: cannot delete a running process'],
-  ['delete', ['paused', 'pausing'], 'failed to delete task: cannot delete a paused process'],
+  ['delete', ['running'], 'cannot delete a running process'],
+  ['delete', ['paused', 'pausing'], 'cannot delete a paused process'],
   ['resize', ['stopped'], 'cannot resize a stopped container'],
 ];
 
@@ -108,7 +108,7 @@ const containerdTexts: readonly (readonly [verb: Verb, phases: readonly Phase[],
 export function follow(phase: Phase, verb: Verb, who: string): Phase {
   const next = (transitions[phase] as Partial<Record<Verb, Phase>>)[verb];
   if (next) return next;
-  throw refusal(phase, verb, `task ${who}`);
+  throw refusal(phase, verb, `task ${who}`, verb === 'delete' ? 'failed to delete task: ' : '');
 }
 
 /** The same for an exec; a kill before its start is a failed precondition, as in containerd. */
@@ -121,7 +121,7 @@ export function followExec(phase: ExecPhase, verb: Verb, who: string): ExecPhase
   throw refusal(phase, verb, `process ${who}`);
 }
 
-function refusal(phase: Phase, verb: Verb, who: string): Error {
+function refusal(phase: Phase, verb: Verb, who: string, prefix = ''): Error {
   const says = phase === 'restoring' ? 'created from a checkpoint' : phase;
   if (verb === 'kill') {
     const text = phase === 'deleted' ? 'cannot kill a deleted process' : 'process already finished';
@@ -131,7 +131,8 @@ function refusal(phase: Phase, verb: Verb, who: string): Error {
     return new NotFoundError(`cannot delete a deleted process: not found: ${who} is deleted`);
   }
   const row = containerdTexts.find(([name, phases]) => name === verb && phases.includes(phase));
-  return new FailedPreconditionError(`${row?.[2] ?? `cannot ${verb} a ${says} process`}: ${who} is ${says}`);
+  const text = row?.[2] ?? `cannot ${verb} a ${says} process`;
+  return new FailedPreconditionError(`${prefix}${text}: ${who} is ${says}`);
 }
 
 /** The status that clients see of a phase. */

@@ -92,12 +92,13 @@ export class FakeRuntime implements Runtime {
     this.machine.tasks.set(key, task);
     try {
       await this.controls.enter('create', key, signal);
+      if (record.restoreFrom === undefined) init.identity = this.machine.spawn();
+      await this.controls.leave('create');
     } catch (error) {
       this.machine.tasks.delete(key);
       throw error;
     }
     task.step = 'made';
-    if (record.restoreFrom === undefined) init.identity = this.machine.spawn();
     return init.identity;
   }
 
@@ -110,6 +111,7 @@ export class FakeRuntime implements Runtime {
     task.step = 'started';
     task.startedAtMs = this.#clock.nowMs();
     this.#run(init);
+    await this.controls.leave('start');
     return init.identity;
   }
 
@@ -127,6 +129,7 @@ export class FakeRuntime implements Runtime {
     if (!isLive(task.init)) throw new FailedPreconditionError(`the init of ${refKey(ref)} has ended`);
     process.identity = this.machine.spawn();
     this.#run(process);
+    await this.controls.leave('startExec');
     return process.identity;
   }
 
@@ -155,6 +158,7 @@ export class FakeRuntime implements Runtime {
     const task = this.#task(ref);
     await this.controls.enter('pause', refKey(ref), signal);
     task.frozen = true;
+    await this.controls.leave('pause');
   }
 
   async resume(ref: TaskRef, { signal }: Cancellable): Promise<void> {
@@ -164,6 +168,7 @@ export class FakeRuntime implements Runtime {
     for (const process of processesOf(task)) {
       for (const pending of process.pending.splice(0)) this.#signal(task, process, pending);
     }
+    await this.controls.leave('resume');
   }
 
   async pids(ref: TaskRef): Promise<readonly number[]> {
@@ -182,6 +187,7 @@ export class FakeRuntime implements Runtime {
     this.#task(ref);
     await this.controls.enter('checkpoint', refKey(ref), signal);
     if (checkpoint.exit) this.end(ref, { ...killed(killSignal), reason: 'Checkpointed' });
+    await this.controls.leave('checkpoint');
   }
 
   openStats(ref: TaskRef): StatsSource {
