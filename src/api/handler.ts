@@ -1,0 +1,150 @@
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  Metadata,
+  ServerDuplexStream,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { once } from 'node:events';
+import { CancelledError, FailedPreconditionError, errorCode, errorMessage } from '#errors/errors.ts';
+import type { Log } from '#log/log.ts';
+import { parseNamespace, type Namespace } from '#task/ids.ts';
+import { toStatus } from './status.ts';
+
+/** A call as our services see it. */
+export interface Call {
+  /** The namespace that the client names in its metadata. Throws FailedPreconditionError where it names none. */
+  namespace(): Namespace;
+  /** Aborts when the client goes away or its time is over. */
+  readonly signal: AbortSignal;
+}
+
+interface Cancellable {
+  readonly metadata: Metadata;
+  readonly cancelled: boolean;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+/** Turns our functions into grpc-js' handlers: one place for cancelling, error codes and the log line of each change. */
+export class Handlers {
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** A call that only reads. */
+  read<Q, R>(work: (request: Q, call: Call) => Promise<R> | R): handleUnaryCall<Q, R> {
+    return (call, answer) => {
+      void settle(async () => await work(call.request, toCall(call))).then((outcome) =>
+        'value' in outcome ? answer(null, outcome.value) : answer(toStatus(outcome.error)),
+      );
+    };
+  }
+
+  /** A call that changes something: it leaves one log line. */
+  change<Q extends object, R>(verb: string, work: (request: Q, call: Call) => Promise<R>): handleUnaryCall<Q, R> {
+    return this.read(async (request: Q, call) => await this.logged(verb, request, call, () => work(request, call)));
+  }
+
+  /** A call that answers with a stream. */
+  stream<Q extends object, R>(
+    verb: string | undefined,
+    work: (request: Q, call: Call, send: (reply: R) => Promise<void>) => Promise<void>,
+  ): handleServerStreamingCall<Q, R> {
+    return (stream) => {
+      const call = toCall(stream);
+      const run = () => work(stream.request, call, sender(stream, call.signal));
+      void settle(verb === undefined ? run : () => this.logged(verb, stream.request, call, run)).then((outcome) =>
+        finish(stream, outcome),
+      );
+    };
+  }
+
+  /** A call with a stream each way. */
+  duplex<Q, R>(
+    work: (requests: AsyncIterable<Q>, call: Call, send: (reply: R) => Promise<void>) => Promise<void>,
+  ): handleBidiStreamingCall<Q, R> {
+    return (stream: ServerDuplexStream<Q, R>) => {
+      const call = toCall(stream);
+      stream.on('error', () => {}); // the client has gone; the signal says so
+      void settle(() => work(stream as AsyncIterable<Q>, call, sender(stream, call.signal))).then((outcome) =>
+        finish(stream, outcome),
+      );
+    };
+  }
+
+  /** Runs a change and says in one line what became of it. */
+  async logged<R>(verb: string, request: object, call: Call, work: () => Promise<R>): Promise<R> {
+    const startedAt = performance.now();
+    const facts = { verb, ...subject(request, call) };
+    const durationMs = () => Math.round((performance.now() - startedAt) * 100) / 100;
+    try {
+      const result = await work();
+      this.#log.info({ ...facts, durationMs: durationMs() }, 'api call done');
+      return result;
+    } catch (error) {
+      const level = errorCode(error) === 'internal' ? 'warn' : 'info';
+      this.#log[level](
+        { ...facts, durationMs: durationMs(), code: errorCode(error), reason: errorMessage(error) },
+        'api call refused',
+      );
+      throw error;
+    }
+  }
+}
+
+type Outcome<R> = { readonly value: R } | { readonly error: unknown };
+
+async function settle<R>(work: () => Promise<R>): Promise<Outcome<R>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function finish<Q, R>(stream: ServerWritableStream<Q, R> | ServerDuplexStream<Q, R>, outcome: Outcome<void>): void {
+  if ('value' in outcome) stream.end();
+  else stream.emit('error', toStatus(outcome.error));
+}
+
+/** Sends and waits while the client is behind. */
+function sender<R>(
+  stream: { write(reply: R): boolean } & NodeJS.EventEmitter,
+  signal: AbortSignal,
+): (reply: R) => Promise<void> {
+  return async (reply) => {
+    if (signal.aborted) throw new CancelledError('the client has gone');
+    if (!stream.write(reply)) await once(stream, 'drain', { signal });
+  };
+}
+
+function toCall(call: Cancellable): Call {
+  const controller = new AbortController();
+  call.on('cancelled', () => controller.abort(new CancelledError('the client has gone or its time is over')));
+  if (call.cancelled) controller.abort(new CancelledError('the client has gone'));
+  return { signal: controller.signal, namespace: () => namespaceOf(call.metadata) };
+}
+
+function namespaceOf(metadata: Metadata): Namespace {
+  const [name] = metadata.get('containerd-namespace');
+  if (name === undefined) throw new FailedPreconditionError('namespace is required: failed precondition');
+  return parseNamespace(String(name));
+}
+
+/** Names only: never specifications, environments or labels. */
+function subject(request: object, call: Call): Record<string, unknown> {
+  const facts: Record<string, unknown> = {};
+  for (const name of ['namespace', 'id', 'containerId', 'execId', 'signal', 'reference', 'name', 'force']) {
+    const value: unknown = name in request ? (request as Record<string, unknown>)[name] : undefined;
+    if (typeof value === 'string' ? value !== '' : typeof value === 'number' || value === true) facts[name] = value;
+  }
+  try {
+    facts['namespace'] ??= call.namespace();
+  } catch {
+    // a call without a namespace
+  }
+  return facts;
+}

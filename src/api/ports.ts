@@ -1,0 +1,93 @@
+import type { UserSpec } from '#oci/runtime-spec.ts';
+import type { Namespace, TaskId, TaskRef } from '#task/ids.ts';
+import type { Task } from '#task/task.ts';
+
+/** What is being done for a task or image that is not there yet. */
+export interface Progress {
+  readonly phase: string;
+  readonly doneBytes?: number;
+  readonly totalBytes?: number;
+}
+
+export interface ProgressOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** What somebody wants made by hand, outside of desired state. */
+export interface MakeRequest {
+  readonly namespace: Namespace;
+  readonly id: TaskId;
+  /** The spec of a NodeTask, unchecked. */
+  readonly spec: unknown;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly baseDir: string;
+  readonly stdinOnce: boolean;
+}
+
+/** Makes tasks from images and folders, with all that belongs to them. */
+export interface TaskMaker {
+  /** Makes container and task; the task waits for its start. Throws InvalidArgumentError naming field and rule. */
+  make(
+    request: MakeRequest,
+    options: ProgressOptions & { readonly onWarning: (text: string) => void },
+  ): Promise<Task>;
+  /** Ends the task if it runs, and makes and starts its container anew. */
+  restart(ref: TaskRef, options: { readonly signal: AbortSignal }): Promise<Task>;
+  /** Removes a task, its container, its layer and logs. Throws FailedPreconditionError while it runs, unless forced. */
+  remove(ref: TaskRef, options: { readonly force: boolean; readonly signal: AbortSignal }): Promise<void>;
+  /** A user by name or number as the task's root file system has it. */
+  resolveUser(ref: TaskRef, user: string): Promise<UserSpec>;
+  /** Stops a task as its specification says: stop signal, grace period, KILL. */
+  stop(ref: TaskRef, options: { readonly graceMs?: number; readonly signal: AbortSignal }): Promise<void>;
+}
+
+export interface ImageInfo {
+  readonly reference: string;
+  readonly digest: string;
+  readonly imageId: string;
+  readonly sizeBytes: number;
+  readonly pulledAtMs: number;
+  readonly inUse: boolean;
+}
+
+/** The images on the node. */
+export interface ImageAdmin {
+  pull(reference: string, options: ProgressOptions & { readonly baseDir: string }): Promise<ImageInfo>;
+  list(): Promise<readonly ImageInfo[]>;
+  /** Throws NotFoundError, FailedPreconditionError while it is in use. */
+  remove(reference: string): Promise<void>;
+  prune(): Promise<{ readonly removed: readonly string[]; readonly bytes: number }>;
+}
+
+export interface LogLine {
+  /** RFC 3339 with nanoseconds. */
+  readonly time: string;
+  readonly stream: 'stdout' | 'stderr';
+  /** The text with its line end; a part of a longer line has none. */
+  readonly data: Uint8Array;
+}
+
+/** The logs of tasks, also of ones that are gone. */
+export interface LogSource {
+  /** Throws NotFoundError where there is none. With `follow` it goes on until the task has ended. */
+  read(
+    ref: TaskRef,
+    options: {
+      readonly attempt?: number;
+      readonly follow: boolean;
+      readonly sinceMs?: number;
+      readonly tail?: number;
+      readonly signal: AbortSignal;
+    },
+  ): AsyncIterable<LogLine>;
+}
+
+/** What desired state says of a task. */
+export interface DesiredState {
+  /** The object and what its status is or would be; undefined for a task that has no NodeTask. */
+  describe(ref: TaskRef): unknown;
+  /** Objects that have no task: their names on the node, a status for people and its reason. */
+  withoutTask(): readonly { readonly ref: TaskRef; readonly status: string; readonly image: string }[];
+  restarts(ref: TaskRef): number | undefined;
+}

@@ -1,0 +1,114 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { UnavailableError } from '#errors/errors.ts';
+import type { Log } from '#log/log.ts';
+import type { ContainerEvent } from '#task/containers.ts';
+import type { NamespaceStore } from '#task/namespaces.ts';
+import { EventBus, type TaskEvent } from '#task/events.ts';
+import { ContainersService } from './gen/containerd/services/containers/v1/containers.ts';
+import { EventsService, type Envelope } from './gen/containerd/services/events/v1/events.ts';
+import { NamespacesService } from './gen/containerd/services/namespaces/v1/namespaces.ts';
+import { TasksService } from './gen/containerd/services/tasks/v1/tasks.ts';
+import { VersionService } from './gen/containerd/services/version/v1/version.ts';
+import { RunletService } from './gen/runlet/v1/runlet.ts';
+import { toContainerEventAny, toEventAny } from './convert/events.ts';
+import { toTimestamp } from './convert/timestamp.ts';
+import { Handlers } from './handler.ts';
+import { containersService } from './services/containers.ts';
+import { eventsService } from './services/events.ts';
+import { namespacesService } from './services/namespaces.ts';
+import { runletService, type RunletOptions } from './services/runlet.ts';
+import { tasksService, type TasksOptions } from './services/tasks.ts';
+import { versionService } from './services/version.ts';
+
+/** Guards the socket's file, which agent.ts knows how to. */
+export interface SocketFile {
+  /** Clears the way: removes what a dead agent left, makes the folder. Throws when somebody answers there. */
+  prepare(path: string): Promise<void>;
+  /** Lets nobody but root in. */
+  protect(path: string): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+
+export interface ApiServerOptions extends RunletOptions, TasksOptions {
+  readonly address: string;
+  readonly version: string;
+  readonly namespaces: NamespaceStore;
+  readonly socketFile: SocketFile;
+  readonly log: Log;
+}
+
+/** As containerd's, both ways. */
+const largestMessageBytes = 16 * 1024 * 1024;
+
+/** How long calls may take to end when the server stops; then they are cut off. */
+const stopPatienceMs = 2000;
+
+/** containerd's services and our own on one unix socket. */
+export class ApiServer implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #options: ApiServerOptions;
+  readonly #bus: EventBus<Envelope>;
+  readonly #subscription: Disposable;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#bus = new EventBus((error) => options.log.error({ err: error }, 'a subscriber to events failed'));
+    this.#subscription = options.tasks.events.subscribe((event) => this.#bus.publish(toEnvelope(event)));
+    this.#server = new Server({
+      'grpc.max_receive_message_length': largestMessageBytes,
+      'grpc.max_send_message_length': largestMessageBytes,
+      'grpc.enable_channelz': 0,
+    });
+    const handlers = new Handlers(options.log);
+    this.#server.addService(TasksService, tasksService(handlers, options));
+    this.#server.addService(ContainersService, containersService(handlers, options.containers));
+    this.#server.addService(NamespacesService, namespacesService(handlers, options.namespaces));
+    this.#server.addService(EventsService, eventsService(handlers, this.#bus));
+    this.#server.addService(VersionService, versionService(handlers, options.version));
+    this.#server.addService(RunletService, runletService(handlers, options));
+  }
+
+  /** Tells subscribers of a change of the container records. */
+  tell(event: ContainerEvent): void {
+    this.#bus.publish({
+      timestamp: toTimestamp(Date.now()),
+      namespace: event.container.namespace,
+      topic: event.topic,
+      event: toContainerEventAny(event),
+    });
+  }
+
+  /** Begins to listen, for root alone. Throws FailedPreconditionError when another agent answers there. */
+  async listen(): Promise<void> {
+    const { address, socketFile } = this.#options;
+    await socketFile.prepare(address);
+    await new Promise<void>((resolve, reject) => {
+      this.#server.bindAsync(`unix:${address}`, ServerCredentials.createInsecure(), (error) =>
+        error ? reject(new UnavailableError(`cannot listen on ${address}`, { cause: error })) : resolve(),
+      );
+    });
+    await socketFile.protect(address);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#subscription[Symbol.dispose]();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => this.#server.forceShutdown(), stopPatienceMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    await this.#options.socketFile.remove(this.#options.address);
+  }
+}
+
+function toEnvelope(event: TaskEvent): Envelope {
+  return {
+    timestamp: toTimestamp(event.atMs),
+    namespace: event.namespace,
+    topic: event.topic,
+    event: toEventAny(event),
+  };
+}
+

@@ -1,0 +1,65 @@
+import { InvalidArgumentError, ResourceExhaustedError } from '#errors/errors.ts';
+import { EventBus } from '#task/events.ts';
+import { parseNamespace } from '#task/ids.ts';
+import { parseFilters } from '../filters.ts';
+import { fromTimestamp, toTimestamp } from '../convert/timestamp.ts';
+import type { Envelope, EventsServer } from '../gen/containerd/services/events/v1/events.ts';
+import type { Handlers } from '../handler.ts';
+
+/** A subscriber that falls this far behind is let go: it would else hold the events of the whole node in memory. */
+const longestQueue = 10_000;
+
+const topicRule = /^(?:\/[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)+$/;
+
+/** containerd.services.events.v1.Events: whoever subscribes hears what happens from then on, in every namespace. */
+export function eventsService(handlers: Handlers, bus: EventBus<Envelope>): EventsServer {
+  return {
+    publish: handlers.change('publish', async ({ topic, event }, call) => {
+      const envelope = { timestamp: toTimestamp(Date.now()), namespace: call.namespace(), topic, event };
+      checkTopic(topic);
+      bus.publish(envelope);
+      return await Promise.resolve({});
+    }),
+    forward: handlers.change('forward', async ({ envelope }) => {
+      if (!envelope) throw new InvalidArgumentError('envelope is missing: invalid argument');
+      parseNamespace(envelope.namespace);
+      checkTopic(envelope.topic);
+      if (fromTimestamp(envelope.timestamp) === undefined) {
+        throw new InvalidArgumentError('timestamp must be set on forwarded event: invalid argument');
+      }
+      bus.publish(envelope);
+      return await Promise.resolve({});
+    }),
+    subscribe: handlers.stream(undefined, async ({ filters }, call, send) => {
+      const matches = parseFilters(filters);
+      const queue: Envelope[] = [];
+      let wake = Promise.withResolvers<void>();
+      using _subscription = bus.subscribe((envelope) => {
+        if (matches(fieldOf(envelope))) queue.push(envelope);
+        wake.resolve();
+      });
+      call.signal.addEventListener('abort', () => wake.resolve(), { once: true });
+      while (!call.signal.aborted) {
+        wake = Promise.withResolvers();
+        if (queue.length > longestQueue) throw new ResourceExhaustedError('the subscriber reads too slowly');
+        for (const envelope of queue.splice(0)) await send(envelope);
+        await wake.promise;
+      }
+    }),
+  };
+}
+
+function checkTopic(topic: string): void {
+  if (topicRule.test(topic)) return;
+  const rule = topic.startsWith('/') ? `must match ${topicRule.source}` : "must start with '/'";
+  throw new InvalidArgumentError(`envelope topic "${topic}": ${rule}: invalid argument`);
+}
+
+/** What a filter may ask of an envelope. */
+function fieldOf(envelope: Envelope): (path: readonly string[]) => string | undefined {
+  return ([name, ...rest]) => {
+    if (rest.length > 0) return undefined;
+    if (name === 'namespace') return envelope.namespace;
+    return name === 'topic' ? envelope.topic : undefined;
+  };
+}

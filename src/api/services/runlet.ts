@@ -1,0 +1,276 @@
+import { randomUUID } from 'node:crypto';
+import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from '#errors/errors.ts';
+import type { Clock } from '#async/clock.ts';
+import type { Limit, TaskStats } from '#cgroup/stats.ts';
+import type { RuntimeSpec } from '#oci/runtime-spec.ts';
+import type { Container, ContainerStore } from '#task/containers.ts';
+import { parseNamespace, parseTaskId, refKey, type TaskRef } from '#task/ids.ts';
+import { fromProcessIo } from '../convert/io.ts';
+import type { TaskManager } from '#task/task-manager.ts';
+import type { Task } from '#task/task.ts';
+import type {
+  CreateReply,
+  ImageSummary,
+  ListRequest,
+  PullImageReply,
+  RunletServer,
+  TaskName,
+  TaskSummary,
+  TaskUsage,
+} from '../gen/runlet/v1/runlet.ts';
+import type { Handlers } from '../handler.ts';
+import type { DesiredState, ImageAdmin, ImageInfo, LogSource, Progress, TaskMaker } from '../ports.ts';
+import { attach } from './attach.ts';
+
+export interface RunletOptions {
+  readonly tasks: TaskManager;
+  readonly containers: ContainerStore;
+  readonly maker: TaskMaker;
+  readonly images: ImageAdmin;
+  readonly logs: LogSource;
+  readonly desired: DesiredState;
+  readonly clock: Clock;
+}
+
+/** runlet.v1.Runlet: what containerd's services lack for our own client. */
+export function runletService(handlers: Handlers, options: RunletOptions): RunletServer {
+  const { tasks, containers, maker, images, logs, clock } = options;
+  return {
+    create: handlers.stream('create', async (request, { signal }, send: (reply: CreateReply) => Promise<void>) => {
+      const namespace = parseNamespace(request.namespace);
+      const id = parseTaskId(request.id || `t-${randomUUID().slice(0, 8)}`);
+      const { labels, baseDir, stdinOnce } = request;
+      const made = await maker.make(
+        { namespace, id, spec: parseSpec(request.specJson), labels, baseDir, stdinOnce },
+        {
+          signal,
+          onProgress: (progress) => void send({ step: { $case: 'progress', value: toProgress(progress) } }),
+          onWarning: (value) => void send({ step: { $case: 'warning', value } }),
+        },
+      );
+      await send({ step: { $case: 'created', value: { namespace: made.namespace, id: made.id } } });
+    }),
+    restart: handlers.change('restart', async (request, { signal }) => ({
+      pid: (await maker.restart(refOf(request), { signal })).pid,
+    })),
+    remove: handlers.change('remove', async (request, { signal }) => {
+      await maker.remove(refOf(request), { force: request.force, signal });
+      return {};
+    }),
+    list: handlers.read((request) => ({ tasks: list(options, request) })),
+    inspect: handlers.read((request) => ({ json: JSON.stringify(inspect(options, refOf(request)), bigintAsNumber) })),
+    stats: handlers.read((request) => ({
+      monotonicMs: clock.monotonicMs(),
+      tasks: chosen(tasks, request).flatMap((task) => toUsage(task) ?? []),
+    })),
+    attach: handlers.duplex((requests, call, send) => attach({ tasks, containers, maker, handlers }, requests, call, send)),
+    logs: handlers.stream(undefined, async (request, { signal }, send) => {
+      const { attempt, follow, sinceMs, tail } = request;
+      const lines = logs.read(refOf(request), {
+        ...{ follow, signal },
+        ...(attempt === undefined ? {} : { attempt }),
+        ...(sinceMs === 0n ? {} : { sinceMs: Number(sinceMs) }),
+        ...(tail === undefined ? {} : { tail }),
+      });
+      for await (const { time, stream, data } of lines) await send({ time, stream, data: Buffer.from(data) });
+    }),
+    drain: handlers.stream('drain', async ({ graceMs }, { signal }, send) => {
+      const running = tasks.list().filter(({ status }) => status !== 'stopped');
+      await Promise.all(
+        running.map(async ({ ref }) => {
+          const name = { namespace: ref.namespace, id: ref.id };
+          try {
+            await maker.stop(ref, { signal, ...(graceMs === undefined ? {} : { graceMs }) });
+            await send({ ...name, outcome: 'stopped', message: '' });
+          } catch (error) {
+            await send({ ...name, outcome: 'failed', message: error instanceof Error ? error.message : String(error) });
+          }
+        }),
+      );
+    }),
+    pullImage: handlers.stream(
+      'pull-image',
+      async ({ reference, baseDir }, { signal }, send: (reply: PullImageReply) => Promise<void>) => {
+        const onProgress = (progress: Progress) =>
+          void send({ step: { $case: 'progress', value: toProgress(progress) } });
+        const image = await images.pull(reference, { baseDir, signal, onProgress });
+        await send({ step: { $case: 'image', value: toImage(image) } });
+      },
+    ),
+    listImages: handlers.read(async () => ({ images: (await images.list()).map(toImage) })),
+    removeImage: handlers.change('remove-image', async ({ reference }) => {
+      await images.remove(reference);
+      return {};
+    }),
+    pruneImages: handlers.change('prune-images', async () => {
+      const { removed, bytes } = await images.prune();
+      return { removed, freedBytes: BigInt(bytes) };
+    }),
+  };
+
+  function refOf({ namespace, id }: TaskName): TaskRef {
+    const ref = { namespace: parseNamespace(namespace), id: parseTaskId(id) };
+    if (!tasks.find(ref) && !containers.find(ref) && options.desired.describe(ref) === undefined) {
+      throw new NotFoundError(`no task ${id} in namespace ${namespace}`);
+    }
+    return ref;
+  }
+}
+
+function parseSpec(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new InvalidArgumentError('spec_json is not JSON', { cause: error });
+  }
+}
+
+function chosen(tasks: TaskManager, { namespace, ids }: ListRequest): readonly Task[] {
+  const found = tasks.list(namespace === '' ? undefined : parseNamespace(namespace));
+  return found.filter(({ id }) => ids.length === 0 || ids.includes(id)).toSorted((a, b) => order(a.ref, b.ref));
+}
+
+function order(a: TaskRef, b: TaskRef): number {
+  return refKey(a).localeCompare(refKey(b));
+}
+
+function list(options: RunletOptions, request: ListRequest): TaskSummary[] {
+  const { tasks, containers, desired } = options;
+  const wanted = (ref: TaskRef) =>
+    (request.namespace === '' || ref.namespace === request.namespace) &&
+    (request.ids.length === 0 || request.ids.includes(ref.id));
+  const withTask = tasks.list().map((task) => summary(options, task.ref, task, containers.find(task.ref)));
+  const known = new Set(tasks.list().map(({ ref }) => refKey(ref)));
+  const withoutTask = desired.withoutTask().filter(({ ref }) => !known.has(refKey(ref)));
+  for (const { ref } of withoutTask) known.add(refKey(ref));
+  const alone = containers.list().filter((container) => !known.has(refKey(container)));
+  return [
+    ...withTask,
+    ...withoutTask.map(({ ref, status, image }) => ({
+      ...summary(options, ref, undefined, containers.find(ref)),
+      ...{ status, image },
+    })),
+    ...alone.map((container) => summary(options, container, undefined, container)),
+  ]
+    .filter((each) => wanted({ namespace: parseNamespace(each.namespace), id: parseTaskId(each.id) }))
+    .toSorted((a, b) => `${a.namespace}/${a.id}`.localeCompare(`${b.namespace}/${b.id}`));
+}
+
+function summary(
+  { desired }: RunletOptions,
+  ref: TaskRef,
+  task: Task | undefined,
+  container: Container | undefined,
+): TaskSummary {
+  const exit = task?.exit;
+  return {
+    namespace: ref.namespace,
+    id: ref.id,
+    status: task?.status ?? '',
+    pid: exit ? 0 : (task?.pid ?? 0),
+    image: container?.image ?? '',
+    exitStatus: exit?.status,
+    createdAtMs: BigInt(Math.round(task?.record.createdAtMs ?? container?.createdAtMs ?? 0)),
+    startedAtMs: BigInt(Math.round(task?.startedAtMs ?? 0)),
+    finishedAtMs: BigInt(Math.round(exit?.atMs ?? 0)),
+    restarts: desired.restarts(ref) ?? container?.recipe?.attempt ?? 0,
+    reason: exit?.reason ?? '',
+    command: container ? (specOf(container)?.process?.args ?? []) : [],
+  };
+}
+
+function specOf(container: Container): RuntimeSpec | undefined {
+  try {
+    return JSON.parse(Buffer.from(container.spec.value, 'base64').toString('utf8')) as RuntimeSpec;
+  } catch {
+    return undefined; // a client may keep anything there
+  }
+}
+
+/** Everything that is known of a task, for people and jq. */
+function inspect(options: RunletOptions, ref: TaskRef): unknown {
+  const task = options.tasks.find(ref);
+  const container = options.containers.find(ref);
+  const nodeTask = options.desired.describe(ref);
+  if (!task && !container && nodeTask === undefined) throw new FailedPreconditionError(`task ${refKey(ref)} is going`);
+  return {
+    namespace: ref.namespace,
+    id: ref.id,
+    ...(container
+      ? {
+          image: container.image,
+          labels: container.labels,
+          createdAt: new Date(container.createdAtMs).toISOString(),
+          runtime: container.runtime.name,
+        }
+      : {}),
+    ...(task ? { task: describeTask(task) } : {}),
+    ...(nodeTask === undefined ? {} : { nodeTask }),
+    ...(container ? { spec: specOf(container) } : {}),
+  };
+}
+
+function describeTask(task: Task): object {
+  const { record, exit, startedAtMs } = task;
+  return {
+    status: task.status,
+    pid: task.pid,
+    runtime: record.runtime,
+    cgroup: record.cgroupPath,
+    io: fromProcessIo(record.io),
+    createdAt: new Date(record.createdAtMs).toISOString(),
+    ...(startedAtMs === undefined ? {} : { startedAt: new Date(startedAtMs).toISOString() }),
+    ...(exit
+      ? {
+          exit: {
+            ...{ status: exit.status, reason: exit.reason, at: new Date(exit.atMs).toISOString() },
+            ...exit.final,
+          },
+        }
+      : {}),
+    execs: task.execs.map((exec) => ({ id: exec.execId, pid: exec.pid, status: exec.status })),
+    ...(Object.keys(record.owner).length > 0 ? { owner: record.owner } : {}),
+    stats: task.stats(),
+  };
+}
+
+function bigintAsNumber(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value;
+}
+
+function toProgress({ phase, doneBytes, totalBytes }: Progress) {
+  return { phase, doneBytes: BigInt(doneBytes ?? 0), totalBytes: BigInt(totalBytes ?? 0) };
+}
+
+function toImage({ reference, digest, imageId, sizeBytes, pulledAtMs, inUse }: ImageInfo): ImageSummary {
+  return { reference, digest, imageId, sizeBytes: BigInt(sizeBytes), pulledAtMs: BigInt(Math.round(pulledAtMs)), inUse };
+}
+
+function toUsage(task: Task): TaskUsage | undefined {
+  const stats = task.stats();
+  if (!stats) return undefined;
+  const { cpu, memory, pids } = stats;
+  return {
+    namespace: task.namespace,
+    id: task.id,
+    cpuUsec: cpu?.usageUsec,
+    cpuLimitCores: cpuLimit(stats),
+    throttledUsec: cpu?.throttledUsec,
+    memoryBytes: memory?.usageBytes,
+    memoryWorkingSetBytes: memory?.workingSetBytes,
+    memoryLimitBytes: limited(memory?.limitBytes),
+    memoryPeakBytes: memory?.peakBytes,
+    oomKills: memory?.oomKills,
+    pids: pids?.current,
+    pidsLimit: limited(pids?.limit),
+  };
+}
+
+function limited(limit: Limit | undefined): bigint | undefined {
+  return limit === 'unlimited' ? undefined : limit;
+}
+
+function cpuLimit({ cpu }: TaskStats): number | undefined {
+  const quota = limited(cpu?.quotaUsec);
+  return quota === undefined || !cpu?.periodUsec ? undefined : Number(quota) / Number(cpu.periodUsec);
+}
