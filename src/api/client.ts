@@ -89,7 +89,10 @@ export function unary<Q, R>(method: UnaryMethod<Q, R>, request: Q, options: Unar
   });
 }
 
-/** The replies of a streaming call; throws one of our errors. */
+/**
+ * The replies of a streaming call; throws one of our errors.
+ * @yields Each reply as it comes.
+ */
 export async function* replies<R>(stream: ClientReadableStream<R>): AsyncGenerator<R> {
   try {
     for await (const reply of stream) yield reply as R;

@@ -28,10 +28,7 @@ export interface MakeRequest {
 /** Makes tasks from images and folders, with all that belongs to them. */
 export interface TaskMaker {
   /** Makes container and task; the task waits for its start. Throws InvalidArgumentError naming field and rule. */
-  make(
-    request: MakeRequest,
-    options: ProgressOptions & { readonly onWarning: (text: string) => void },
-  ): Promise<Task>;
+  make(request: MakeRequest, options: ProgressOptions & { readonly onWarning: (text: string) => void }): Promise<Task>;
   /** Ends the task if it runs, and makes and starts its container anew. */
   restart(ref: TaskRef, options: { readonly signal: AbortSignal }): Promise<Task>;
   /** Removes a task, its container, its layer and logs. Throws FailedPreconditionError while it runs, unless forced. */

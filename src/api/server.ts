@@ -111,4 +111,3 @@ function toEnvelope(event: TaskEvent): Envelope {
     event: toEventAny(event),
   };
 }
-

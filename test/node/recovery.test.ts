@@ -82,7 +82,11 @@ describe('a new agent', () => {
       await first.runtime.start(ref('t'), {});
     }
     const { eventually } = await import('../support/node.ts');
-    await eventually(() => node.running().length, (count) => count === 0, 'monitor and task end');
+    await eventually(
+      () => node.running().length,
+      (count) => count === 0,
+      'monitor and task end',
+    );
     await using second = makeRuntime(node);
     const [found] = await second.recover();
     expect(found).toMatchObject({ phase: 'stopped', exit: { status: 42, reason: 'Exited' } });

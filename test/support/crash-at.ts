@@ -23,7 +23,11 @@ function step(): void {
 
 type Call = (...args: never[]) => unknown;
 
-function count(owner: object, names: readonly string[], counts: (args: readonly unknown[]) => boolean = () => true): void {
+function count(
+  owner: object,
+  names: readonly string[],
+  counts: (args: readonly unknown[]) => boolean = () => true,
+): void {
   const functions = owner as Record<string, Call>;
   for (const name of names) {
     const original = functions[name];
@@ -36,8 +40,15 @@ function count(owner: object, names: readonly string[], counts: (args: readonly 
 }
 
 const changes = ['writeFile', 'rename', 'rm', 'rmdir', 'mkdir', 'unlink', 'symlink'];
-count(fs, changes.map((name) => `${name}Sync`));
-count(fs, ['openSync'], ([, flags]) => flags === 'w' || (typeof flags === 'number' && (flags & fs.constants.O_CREAT) !== 0));
+count(
+  fs,
+  changes.map((name) => `${name}Sync`),
+);
+count(
+  fs,
+  ['openSync'],
+  ([, flags]) => flags === 'w' || (typeof flags === 'number' && (flags & fs.constants.O_CREAT) !== 0),
+);
 count(fs.promises, changes);
 count(fs.promises, ['open'], ([, flags]) => flags === 'w');
 count(childProcess, ['spawn']);

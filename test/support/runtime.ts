@@ -35,8 +35,8 @@ export function makeRuntime(
     logRotation: { maxBytes: options.maxBytes ?? 10 * 1024 * 1024, maxFiles: options.maxFiles ?? 5 },
     ...(options.fastPaths === undefined ? {} : { fastPaths: options.fastPaths }),
   });
-  const find = (ref: ProcessRef) =>
-    exits.find(({ process }) => refKey(process) === refKey(ref) && process.execId === ref.execId)?.exit;
+  const find = (wanted: ProcessRef) =>
+    exits.find(({ process }) => refKey(process) === refKey(wanted) && process.execId === wanted.execId)?.exit;
   return {
     runtime,
     exits,
@@ -49,10 +49,10 @@ export function makeRuntime(
         },
         outOfMemory: (task) => outOfMemory.push({ namespace: task.namespace, id: task.id }),
       }),
-    exitOf: async (ref) =>
+    exitOf: async (wanted) =>
       await new Promise((resolve) => {
         const look = () => {
-          const exit = find(ref);
+          const exit = find(wanted);
           if (!exit) return;
           waiting.delete(look);
           resolve(exit);

@@ -13,11 +13,7 @@ export function toAny(value: TypedValue): Any {
 }
 
 /** A message of a known type as Any: containerd names types without a prefix. */
-export function packAny<T>(
-  typeUrl: string,
-  type: { encode(message: T): { finish(): Uint8Array } },
-  message: T,
-): Any {
+export function packAny<T>(typeUrl: string, type: { encode(message: T): { finish(): Uint8Array } }, message: T): Any {
   return { typeUrl, value: Buffer.from(type.encode(message).finish()) };
 }
 

@@ -21,15 +21,18 @@ export function toProcessIo({ stdin, stdout, stderr, terminal }: Streams): Proce
   if (scheme !== 'fifo') {
     throw new InvalidArgumentError(`stdout ${scheme}:// is not supported, only FIFOs and file://: invalid argument`);
   }
-  const path = (text: string) => text.replace(/^fifo:\/\//, '');
   if (!stdin && !stdout && !stderr && !terminal) return { kind: 'null', terminal: false };
   return {
     kind: 'fifo',
     terminal,
-    ...(stdin ? { stdin: path(stdin) } : {}),
-    ...(stdout ? { stdout: path(stdout) } : {}),
-    ...(stderr && !terminal ? { stderr: path(stderr) } : {}),
+    ...(stdin ? { stdin: fifoPath(stdin) } : {}),
+    ...(stdout ? { stdout: fifoPath(stdout) } : {}),
+    ...(stderr && !terminal ? { stderr: fifoPath(stderr) } : {}),
   };
+}
+
+function fifoPath(text: string): string {
+  return text.replace(/^fifo:\/\//, '');
 }
 
 /** And back, for clients that ask. */
@@ -46,4 +49,3 @@ export function fromProcessIo(io: ProcessIo): Streams {
       return { ...none, stdin: io.stdin ?? '', stdout: io.stdout ?? '', stderr: io.stderr ?? '' };
   }
 }
-

@@ -20,8 +20,11 @@ export function toMetric(id: string, stats: TaskStats | undefined, nowMs: number
   return { timestamp: toTimestamp(nowMs), id, data: stats.version === 1 ? toV1(stats) : toV2(stats) };
 }
 
+function nanoseconds(usec: bigint | undefined): bigint {
+  return (usec ?? 0n) * nanosecondsAMicrosecond;
+}
+
 function toV1({ cpu, memory, pids }: TaskStats): Any {
-  const nanoseconds = (usec: bigint | undefined) => (usec ?? 0n) * nanosecondsAMicrosecond;
   return packAny(
     'io.containerd.cgroups.v1.Metrics',
     MetricsV1,
@@ -95,10 +98,7 @@ function toV2({ cpu, memory, pids }: TaskStats): Any {
 }
 
 /** What the working set leaves out of the usage. */
-function inactiveFile<K extends string>(
-  memory: NonNullable<TaskStats['memory']>,
-  name: K,
-): Partial<Record<K, bigint>> {
+function inactiveFile<K extends string>(memory: NonNullable<TaskStats['memory']>, name: K): Partial<Record<K, bigint>> {
   const { usageBytes, workingSetBytes } = memory;
   return workingSetBytes === undefined ? {} : ({ [name]: usageBytes - workingSetBytes } as Record<K, bigint>);
 }

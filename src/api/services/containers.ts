@@ -9,9 +9,12 @@ import type {
 } from '../gen/containerd/services/containers/v1/containers.ts';
 import type { Call, Handlers } from '../handler.ts';
 
+function refOf(call: Call, id: string): TaskRef {
+  return { namespace: call.namespace(), id: parseTaskId(id) };
+}
+
 /** containerd.services.containers.v1.Containers over the records. */
 export function containersService(handlers: Handlers, containers: ContainerStore): ContainersServer {
-  const refOf = (call: Call, id: string): TaskRef => ({ namespace: call.namespace(), id: parseTaskId(id) });
   return {
     get: handlers.read((request, call) => ({ container: toWire(containers.get(refOf(call, request.id))) })),
     list: handlers.read((_request, call) => ({ containers: containers.list(call.namespace()).map(toWire) })),
@@ -25,7 +28,11 @@ export function containersService(handlers: Handlers, containers: ContainerStore
     update: handlers.change('update-container', async ({ container: wire, updateMask }, call) => {
       if (!wire?.id) throw new InvalidArgumentError('Container.ID required: invalid argument');
       const before = containers.get(refOf(call, wire.id));
-      const after = masked(before, fromWire(call, { ...wire, runtime: wire.runtime ?? toWire(before).runtime }), updateMask);
+      const after = masked(
+        before,
+        fromWire(call, { ...wire, runtime: wire.runtime ?? toWire(before).runtime }),
+        updateMask,
+      );
       return { container: toWire(await containers.update(after)) };
     }),
     delete: handlers.change('delete-container', async (request, call) => {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, ResourceExhaustedError } from '#errors/errors.ts';
-import { EventBus } from '#task/events.ts';
+import type { EventBus } from '#task/events.ts';
 import { parseNamespace } from '#task/ids.ts';
 import { parseFilters } from '../filters.ts';
 import { fromTimestamp, toTimestamp } from '../convert/timestamp.ts';

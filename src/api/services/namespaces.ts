@@ -22,7 +22,8 @@ export function namespacesService(handlers: Handlers, namespaces: NamespaceStore
       const labels: Record<string, string> = paths.length > 0 ? { ...before.labels } : { ...namespace.labels };
       for (const path of paths) {
         const key = path.replace(/^labels\.?/, '');
-        if (key === path) throw new InvalidArgumentError(`cannot update field ${path} of a namespace: invalid argument`);
+        if (key === path)
+          throw new InvalidArgumentError(`cannot update field ${path} of a namespace: invalid argument`);
         if (key === '') Object.assign(labels, namespace.labels);
         else if (namespace.labels[key]) labels[key] = namespace.labels[key];
         else delete labels[key];

@@ -63,7 +63,9 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
       monotonicMs: clock.monotonicMs(),
       tasks: chosen(tasks, request).flatMap((task) => toUsage(task) ?? []),
     })),
-    attach: handlers.duplex((requests, call, send) => attach({ tasks, containers, maker, handlers }, requests, call, send)),
+    attach: handlers.duplex((requests, call, send) =>
+      attach({ tasks, containers, maker, handlers }, requests, call, send),
+    ),
     logs: handlers.stream(undefined, async (request, { signal }, send) => {
       const { attempt, follow, sinceMs, tail } = request;
       const lines = logs.read(refOf(request), {
@@ -243,7 +245,14 @@ function toProgress({ phase, doneBytes, totalBytes }: Progress) {
 }
 
 function toImage({ reference, digest, imageId, sizeBytes, pulledAtMs, inUse }: ImageInfo): ImageSummary {
-  return { reference, digest, imageId, sizeBytes: BigInt(sizeBytes), pulledAtMs: BigInt(Math.round(pulledAtMs)), inUse };
+  return {
+    reference,
+    digest,
+    imageId,
+    sizeBytes: BigInt(sizeBytes),
+    pulledAtMs: BigInt(Math.round(pulledAtMs)),
+    inUse,
+  };
 }
 
 function toUsage(task: Task): TaskUsage | undefined {

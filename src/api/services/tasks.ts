@@ -35,10 +35,13 @@ const statuses = {
   pausing: Status.PAUSING,
 } as const;
 
+function refOf(call: Call, id: string): TaskRef {
+  return { namespace: call.namespace(), id: parseTaskId(id) };
+}
+
 /** containerd.services.tasks.v1.Tasks over the core. */
 export function tasksService(handlers: Handlers, options: TasksOptions): TasksServer {
   const { tasks, containers } = options;
-  const refOf = (call: Call, id: string): TaskRef => ({ namespace: call.namespace(), id: parseTaskId(id) });
   const taskOf = (call: Call, id: string): Task => {
     const ref = refOf(call, id);
     containers.get(ref);
@@ -151,7 +154,9 @@ async function create(options: TasksOptions, ref: TaskRef, request: CreateTaskRe
 /** The binary and root that the options name. A path to a shim is refused: there are none here. */
 function toRuntime(name: string, request: CreateTaskRequest): { runtime?: string; runtimeRoot?: string } {
   if (request.runtimePath || name.startsWith('/')) {
-    throw new InvalidArgumentError(`runtime ${request.runtimePath || name}: a path to a shim is not supported: invalid argument`);
+    throw new InvalidArgumentError(
+      `runtime ${request.runtimePath || name}: a path to a shim is not supported: invalid argument`,
+    );
   }
   if (request.options?.typeUrl !== 'containerd.runc.v1.Options') return {};
   const { binaryName, root } = Options.decode(request.options.value);
@@ -201,4 +206,3 @@ function describe(process: Task | ExecProcess): Process {
 function deleted(id: string, pid: number, exit: { readonly status: number; readonly atMs: number }): DeleteResponse {
   return { id, pid, exitStatus: exit.status, exitedAt: toTimestamp(exit.atMs) };
 }
-
