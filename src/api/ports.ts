@@ -35,6 +35,13 @@ export interface TaskMaker {
   remove(ref: TaskRef, options: { readonly force: boolean; readonly signal: AbortSignal }): Promise<void>;
   /** A user by name or number as the task's root file system has it. */
   resolveUser(ref: TaskRef, user: string): Promise<UserSpec>;
+  /**
+   * Changes limits of a task: `resources` of a NodeTask, unchecked; what it does not name stays as it is. Kept for the next
+   * start. Returns what this machine cannot do. Throws InvalidArgumentError naming field and rule.
+   */
+  update(ref: TaskRef, resources: unknown, options: { readonly signal: AbortSignal }): Promise<readonly string[]>;
+  /** Makes the task of a container anew from CRIU's images, on the layer that it has written, and starts it. */
+  restore(ref: TaskRef, options: { readonly path: string; readonly signal: AbortSignal }): Promise<Task>;
   /** Stops a task as its specification says: stop signal, grace period, KILL. */
   stop(ref: TaskRef, options: { readonly graceMs?: number; readonly signal: AbortSignal }): Promise<void>;
 }

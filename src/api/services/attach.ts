@@ -48,6 +48,10 @@ export async function attach(
   const process = await context.handlers.logged('exec', start, call, () => addExec(context, task, start, exec));
   try {
     await process.start(call);
+    if (start.detach) {
+      await send(started(process.execId, process));
+      return;
+    }
     await using attachment = await process.attach();
     if (exec.size) await process.resize(exec.size);
     await send(started(process.execId, process));

@@ -30,6 +30,8 @@ export interface RunletOptions {
   readonly logs: LogSource;
   readonly desired: DesiredState;
   readonly clock: Clock;
+  /** Where checkpoints go whose caller names no folder. */
+  readonly checkpointFolder: (ref: TaskRef) => string;
 }
 
 /** runlet.v1.Runlet: what containerd's services lack for our own client. */
@@ -41,7 +43,7 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
       const id = parseTaskId(request.id || `t-${randomUUID().slice(0, 8)}`);
       const { labels, baseDir, stdinOnce } = request;
       const made = await maker.make(
-        { namespace, id, spec: parseSpec(request.specJson), labels, baseDir, stdinOnce },
+        { namespace, id, spec: parseJson('spec_json', request.specJson), labels, baseDir, stdinOnce },
         {
           signal,
           onProgress: (progress) => void send({ step: { $case: 'progress', value: toProgress(progress) } }),
@@ -56,6 +58,28 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
     remove: handlers.change('remove', async (request, { signal }) => {
       await maker.remove(refOf(request), { force: request.force, signal });
       return {};
+    }),
+    stop: handlers.change('stop', async (request, { signal }) => {
+      const { graceMs } = request;
+      const task = tasks.get(refOf(request));
+      await maker.stop(task.ref, { signal, ...(graceMs === undefined ? {} : { graceMs }) });
+      const { status, reason } = await task.wait({ signal });
+      return { exit: { status, reason } };
+    }),
+    update: handlers.change('update', async (request, { signal }) => ({
+      warnings: await maker.update(refOf(request), parseJson('resources_json', request.resourcesJson), { signal }),
+    })),
+    checkpoint: handlers.change('checkpoint', async (request, { signal }) => {
+      const task = tasks.get(refOf(request));
+      const imagePath = checkpointPath(options, task.ref, request.path);
+      const { stop, openTcp, externalUnixSockets, fileLocks } = request;
+      await task.checkpoint({ imagePath, exit: stop, openTcp, externalUnixSockets, fileLocks }, { signal });
+      return { path: imagePath };
+    }),
+    restore: handlers.change('restore', async (request, { signal }) => {
+      const ref = refOf(request);
+      const task = await maker.restore(ref, { path: checkpointPath(options, ref, request.path), signal });
+      return { pid: task.pid };
     }),
     list: handlers.read((request) => ({ tasks: list(options, request) })),
     inspect: handlers.read((request) => ({ json: JSON.stringify(inspect(options, refOf(request)), bigintAsNumber) })),
@@ -119,12 +143,19 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
   }
 }
 
-function parseSpec(json: string): unknown {
+function parseJson(field: string, json: string): unknown {
   try {
     return JSON.parse(json);
   } catch (error) {
-    throw new InvalidArgumentError('spec_json is not JSON', { cause: error });
+    throw new InvalidArgumentError(`${field} is not JSON`, { cause: error });
   }
+}
+
+/** The agent's working directory is nobody's business, so a relative path means nothing here. */
+function checkpointPath({ checkpointFolder }: RunletOptions, ref: TaskRef, path: string): string {
+  if (path === '') return checkpointFolder(ref);
+  if (!path.startsWith('/')) throw new InvalidArgumentError(`path must be absolute: ${path}`);
+  return path;
 }
 
 function chosen(tasks: TaskManager, { namespace, ids }: ListRequest): readonly Task[] {

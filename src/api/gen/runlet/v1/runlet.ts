@@ -72,6 +72,52 @@ export interface RestartReply {
   readonly pid: number;
 }
 
+export interface StopRequest {
+  readonly namespace: string;
+  readonly id: string;
+  /** Milliseconds between the stop signal and KILL; absent is what the task says. */
+  readonly graceMs?: number | undefined;
+}
+
+export interface StopReply {
+  readonly exit: ProcessExit | undefined;
+}
+
+export interface UpdateRequest {
+  readonly namespace: string;
+  readonly id: string;
+  /** `resources` of a NodeTask, as JSON; what it does not name stays as it is. */
+  readonly resourcesJson: string;
+}
+
+export interface UpdateReply {
+  /** What this machine cannot do and was left out. */
+  readonly warnings: readonly string[];
+}
+
+export interface CheckpointRequest {
+  readonly namespace: string;
+  readonly id: string;
+  /** Folder for the images, absolute; empty: one that the agent chooses. */
+  readonly path: string;
+  /** End the task with the dump. */
+  readonly stop: boolean;
+  readonly openTcp: boolean;
+  readonly externalUnixSockets: boolean;
+  readonly fileLocks: boolean;
+}
+
+export interface CheckpointReply {
+  readonly path: string;
+}
+
+export interface RestoreRequest {
+  readonly namespace: string;
+  readonly id: string;
+  /** Folder with the images; empty: the one that the agent would choose. */
+  readonly path: string;
+}
+
 export interface RemoveRequest {
   readonly namespace: string;
   readonly id: string;
@@ -162,6 +208,8 @@ export interface AttachStart {
     | undefined;
   /** Whether the client has a stdin to send. */
   readonly stdin: boolean;
+  /** Only start the exec: the reply `started` is the last one. */
+  readonly detach: boolean;
 }
 
 export interface ExecStart {
@@ -774,6 +822,537 @@ export const RestartReply: MessageFns<RestartReply> = {
   fromPartial(object: DeepPartial<RestartReply>): RestartReply {
     const message = createBaseRestartReply() as any;
     message.pid = object.pid ?? 0;
+    return message;
+  },
+};
+
+function createBaseStopRequest(): StopRequest {
+  return { namespace: "", id: "", graceMs: undefined };
+}
+
+export const StopRequest: MessageFns<StopRequest> = {
+  encode(message: StopRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.graceMs !== undefined) {
+      writer.uint32(24).uint32(message.graceMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.graceMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StopRequest>): StopRequest {
+    return StopRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StopRequest>): StopRequest {
+    const message = createBaseStopRequest() as any;
+    message.namespace = object.namespace ?? "";
+    message.id = object.id ?? "";
+    message.graceMs = object.graceMs ?? undefined;
+    return message;
+  },
+};
+
+function createBaseStopReply(): StopReply {
+  return { exit: undefined };
+}
+
+export const StopReply: MessageFns<StopReply> = {
+  encode(message: StopReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.exit !== undefined) {
+      ProcessExit.encode(message.exit, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopReply() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.exit = ProcessExit.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StopReply>): StopReply {
+    return StopReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StopReply>): StopReply {
+    const message = createBaseStopReply() as any;
+    message.exit = (object.exit !== undefined && object.exit !== null)
+      ? ProcessExit.fromPartial(object.exit)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateRequest(): UpdateRequest {
+  return { namespace: "", id: "", resourcesJson: "" };
+}
+
+export const UpdateRequest: MessageFns<UpdateRequest> = {
+  encode(message: UpdateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.resourcesJson !== "") {
+      writer.uint32(26).string(message.resourcesJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.resourcesJson = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateRequest>): UpdateRequest {
+    return UpdateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateRequest>): UpdateRequest {
+    const message = createBaseUpdateRequest() as any;
+    message.namespace = object.namespace ?? "";
+    message.id = object.id ?? "";
+    message.resourcesJson = object.resourcesJson ?? "";
+    return message;
+  },
+};
+
+function createBaseUpdateReply(): UpdateReply {
+  return { warnings: [] };
+}
+
+export const UpdateReply: MessageFns<UpdateReply> = {
+  encode(message: UpdateReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.warnings) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateReply() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdateReply>): UpdateReply {
+    return UpdateReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdateReply>): UpdateReply {
+    const message = createBaseUpdateReply() as any;
+    message.warnings = object.warnings?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCheckpointRequest(): CheckpointRequest {
+  return { namespace: "", id: "", path: "", stop: false, openTcp: false, externalUnixSockets: false, fileLocks: false };
+}
+
+export const CheckpointRequest: MessageFns<CheckpointRequest> = {
+  encode(message: CheckpointRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.stop !== false) {
+      writer.uint32(32).bool(message.stop);
+    }
+    if (message.openTcp !== false) {
+      writer.uint32(40).bool(message.openTcp);
+    }
+    if (message.externalUnixSockets !== false) {
+      writer.uint32(48).bool(message.externalUnixSockets);
+    }
+    if (message.fileLocks !== false) {
+      writer.uint32(56).bool(message.fileLocks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckpointRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckpointRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.stop = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.openTcp = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.externalUnixSockets = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.fileLocks = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckpointRequest>): CheckpointRequest {
+    return CheckpointRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckpointRequest>): CheckpointRequest {
+    const message = createBaseCheckpointRequest() as any;
+    message.namespace = object.namespace ?? "";
+    message.id = object.id ?? "";
+    message.path = object.path ?? "";
+    message.stop = object.stop ?? false;
+    message.openTcp = object.openTcp ?? false;
+    message.externalUnixSockets = object.externalUnixSockets ?? false;
+    message.fileLocks = object.fileLocks ?? false;
+    return message;
+  },
+};
+
+function createBaseCheckpointReply(): CheckpointReply {
+  return { path: "" };
+}
+
+export const CheckpointReply: MessageFns<CheckpointReply> = {
+  encode(message: CheckpointReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckpointReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckpointReply() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckpointReply>): CheckpointReply {
+    return CheckpointReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckpointReply>): CheckpointReply {
+    const message = createBaseCheckpointReply() as any;
+    message.path = object.path ?? "";
+    return message;
+  },
+};
+
+function createBaseRestoreRequest(): RestoreRequest {
+  return { namespace: "", id: "", path: "" };
+}
+
+export const RestoreRequest: MessageFns<RestoreRequest> = {
+  encode(message: RestoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestoreRequest>): RestoreRequest {
+    return RestoreRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestoreRequest>): RestoreRequest {
+    const message = createBaseRestoreRequest() as any;
+    message.namespace = object.namespace ?? "";
+    message.id = object.id ?? "";
+    message.path = object.path ?? "";
     return message;
   },
 };
@@ -1717,7 +2296,7 @@ export const AttachRequest: MessageFns<AttachRequest> = {
 };
 
 function createBaseAttachStart(): AttachStart {
-  return { namespace: "", id: "", exec: undefined, stdin: false };
+  return { namespace: "", id: "", exec: undefined, stdin: false, detach: false };
 }
 
 export const AttachStart: MessageFns<AttachStart> = {
@@ -1733,6 +2312,9 @@ export const AttachStart: MessageFns<AttachStart> = {
     }
     if (message.stdin !== false) {
       writer.uint32(32).bool(message.stdin);
+    }
+    if (message.detach !== false) {
+      writer.uint32(40).bool(message.detach);
     }
     return writer;
   },
@@ -1782,6 +2364,14 @@ export const AttachStart: MessageFns<AttachStart> = {
             message.stdin = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.detach = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1803,6 +2393,7 @@ export const AttachStart: MessageFns<AttachStart> = {
     message.id = object.id ?? "";
     message.exec = (object.exec !== undefined && object.exec !== null) ? ExecStart.fromPartial(object.exec) : undefined;
     message.stdin = object.stdin ?? false;
+    message.detach = object.detach ?? false;
     return message;
   },
 };
@@ -3199,6 +3790,46 @@ export const RunletService = {
     responseSerialize: (value: RestartReply): Buffer => Buffer.from(RestartReply.encode(value).finish()),
     responseDeserialize: (value: Buffer): RestartReply => RestartReply.decode(value),
   },
+  /** Ends a task as its specification says: stop signal, grace period, KILL. */
+  stop: {
+    path: "/runlet.v1.Runlet/Stop" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StopRequest): Buffer => Buffer.from(StopRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StopRequest => StopRequest.decode(value),
+    responseSerialize: (value: StopReply): Buffer => Buffer.from(StopReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StopReply => StopReply.decode(value),
+  },
+  /** Changes limits of a task that runs, and keeps them for its next start. */
+  update: {
+    path: "/runlet.v1.Runlet/Update" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateRequest): Buffer => Buffer.from(UpdateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateRequest => UpdateRequest.decode(value),
+    responseSerialize: (value: UpdateReply): Buffer => Buffer.from(UpdateReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateReply => UpdateReply.decode(value),
+  },
+  /** Dumps the task's processes into a folder. */
+  checkpoint: {
+    path: "/runlet.v1.Runlet/Checkpoint" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckpointRequest): Buffer => Buffer.from(CheckpointRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckpointRequest => CheckpointRequest.decode(value),
+    responseSerialize: (value: CheckpointReply): Buffer => Buffer.from(CheckpointReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckpointReply => CheckpointReply.decode(value),
+  },
+  /** Makes and starts the task of a container anew from such a folder, on the layer that it has written. */
+  restore: {
+    path: "/runlet.v1.Runlet/Restore" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RestoreRequest): Buffer => Buffer.from(RestoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RestoreRequest => RestoreRequest.decode(value),
+    responseSerialize: (value: RestartReply): Buffer => Buffer.from(RestartReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RestartReply => RestartReply.decode(value),
+  },
   /** Removes a task with its container and layer; with force also one that runs. */
   remove: {
     path: "/runlet.v1.Runlet/Remove" as const,
@@ -3312,6 +3943,14 @@ export interface RunletServer extends UntypedServiceImplementation {
   create: handleServerStreamingCall<CreateRequest, CreateReply>;
   /** Ends the task if it runs and makes and starts it anew, with a fresh layer for what it writes. */
   restart: handleUnaryCall<TaskName, RestartReply>;
+  /** Ends a task as its specification says: stop signal, grace period, KILL. */
+  stop: handleUnaryCall<StopRequest, StopReply>;
+  /** Changes limits of a task that runs, and keeps them for its next start. */
+  update: handleUnaryCall<UpdateRequest, UpdateReply>;
+  /** Dumps the task's processes into a folder. */
+  checkpoint: handleUnaryCall<CheckpointRequest, CheckpointReply>;
+  /** Makes and starts the task of a container anew from such a folder, on the layer that it has written. */
+  restore: handleUnaryCall<RestoreRequest, RestartReply>;
   /** Removes a task with its container and layer; with force also one that runs. */
   remove: handleUnaryCall<RemoveRequest, RemoveReply>;
   /** Every task and container of one namespace, or of all. */
@@ -3349,6 +3988,67 @@ export interface RunletClient extends Client {
   ): ClientUnaryCall;
   restart(
     request: TaskName,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RestartReply) => void,
+  ): ClientUnaryCall;
+  /** Ends a task as its specification says: stop signal, grace period, KILL. */
+  stop(request: StopRequest, callback: (error: ServiceError | null, response: StopReply) => void): ClientUnaryCall;
+  stop(
+    request: StopRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: StopReply) => void,
+  ): ClientUnaryCall;
+  stop(
+    request: StopRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: StopReply) => void,
+  ): ClientUnaryCall;
+  /** Changes limits of a task that runs, and keeps them for its next start. */
+  update(
+    request: UpdateRequest,
+    callback: (error: ServiceError | null, response: UpdateReply) => void,
+  ): ClientUnaryCall;
+  update(
+    request: UpdateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateReply) => void,
+  ): ClientUnaryCall;
+  update(
+    request: UpdateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateReply) => void,
+  ): ClientUnaryCall;
+  /** Dumps the task's processes into a folder. */
+  checkpoint(
+    request: CheckpointRequest,
+    callback: (error: ServiceError | null, response: CheckpointReply) => void,
+  ): ClientUnaryCall;
+  checkpoint(
+    request: CheckpointRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckpointReply) => void,
+  ): ClientUnaryCall;
+  checkpoint(
+    request: CheckpointRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckpointReply) => void,
+  ): ClientUnaryCall;
+  /** Makes and starts the task of a container anew from such a folder, on the layer that it has written. */
+  restore(
+    request: RestoreRequest,
+    callback: (error: ServiceError | null, response: RestartReply) => void,
+  ): ClientUnaryCall;
+  restore(
+    request: RestoreRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RestartReply) => void,
+  ): ClientUnaryCall;
+  restore(
+    request: RestoreRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RestartReply) => void,
