@@ -1,0 +1,82 @@
+import { flagOf, variableOf, type CheckedSettings, type SettingName } from './schema.ts';
+
+/** A setting and the rule that its value breaks. */
+export interface SettingProblem {
+  readonly name: SettingName;
+  readonly rule: string;
+}
+
+/** `--log-max-size (RUNLET_LOG_MAX_SIZE, logMaxSize): must be …`: every name that it may have been given by. */
+export function problemText({ name, rule }: SettingProblem): string {
+  return `${flagOf(name)} (${variableOf(name)}, ${name}): ${rule}`;
+}
+
+/** What is wrong between settings that are right each by itself. */
+export function ruleProblems(settings: CheckedSettings): readonly SettingProblem[] {
+  return [
+    ...folderProblems(settings),
+    ...sourceProblems(settings),
+    ...cgroupProblems(settings),
+    ...metricsProblems(settings),
+  ];
+}
+
+/** Whether only this machine can reach an address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+function folderProblems(settings: CheckedSettings): SettingProblem[] {
+  const folders = (['root', 'state', 'logDir'] as const).map((name) => ({ name, path: settings[name] }));
+  return folders.flatMap(({ name, path }, index) => {
+    if (path === '/') return [{ name, rule: 'must not be the root of the file system' }];
+    const same = folders.slice(0, index).find((other) => other.path === path);
+    return same ? [{ name, rule: `must be another folder than ${flagOf(same.name)}` }] : [];
+  });
+}
+
+function sourceProblems({ manifests, kubernetes, kubeconfig }: CheckedSettings): SettingProblem[] {
+  if (manifests === undefined || (!kubernetes && kubeconfig === undefined)) return [];
+  const other = kubernetes ? '--kubernetes' : '--kubeconfig';
+  return [{ name: 'manifests', rule: `must not stand together with ${other}: there is one desired state` }];
+}
+
+function cgroupProblems({ cgroupDriver, cgroupParent }: CheckedSettings): SettingProblem[] {
+  if (cgroupParent === undefined) return [];
+  const rule =
+    cgroupDriver === 'systemd'
+      ? /^[\w.@:-]+\.slice$/.test(cgroupParent) ||
+        'must be the name of a slice, such as runlet.slice, with the systemd driver'
+      : /^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/.test(cgroupParent) ||
+        'must be a path below the root of the cgroups, such as /runlet';
+  return rule === true ? [] : [{ name: 'cgroupParent', rule }];
+}
+
+function metricsProblems(settings: CheckedSettings): SettingProblem[] {
+  const { metricsAddress, metricsAuth, metricsTlsCert, metricsTlsKey, metricsClientCa, kubernetes, kubeconfig } =
+    settings;
+  const problems: SettingProblem[] = [];
+  const say = (name: SettingName, rule: string) => void problems.push({ name, rule });
+  if ((metricsTlsCert === undefined) !== (metricsTlsKey === undefined)) {
+    say(
+      metricsTlsCert === undefined ? 'metricsTlsCert' : 'metricsTlsKey',
+      'is required: certificate and key go together',
+    );
+  }
+  if (!isLoopback(metricsAddress.host) && metricsTlsCert === undefined) {
+    say('metricsTlsCert', 'is required because --metrics-address is not on loopback');
+  }
+  if (!isLoopback(metricsAddress.host) && (metricsAuth === undefined || metricsAuth === 'none')) {
+    say('metricsAuth', 'must be token or certificate because --metrics-address is not on loopback');
+  }
+  if (metricsAuth === 'certificate' && metricsClientCa === undefined) {
+    say('metricsClientCa', 'is required with --metrics-auth certificate');
+  }
+  if (metricsAuth === 'certificate' && metricsTlsCert === undefined) {
+    say('metricsTlsCert', 'is required with --metrics-auth certificate');
+  }
+  if (metricsAuth === 'token' && !kubernetes && kubeconfig === undefined) {
+    say('metricsAuth', 'token needs a cluster that knows the tokens: --kubernetes or --kubeconfig');
+  }
+  return problems;
+}
