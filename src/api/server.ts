@@ -1,21 +1,33 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { UnavailableError } from '#errors/errors.ts';
 import type { Log } from '#log/log.ts';
 import type { ContainerEvent } from '#task/containers.ts';
-import type { NamespaceStore } from '#task/namespaces.ts';
+import type { LeaseStore } from '#task/leases.ts';
+import type { NamespaceEvent, NamespaceStore } from '#task/namespaces.ts';
 import { EventBus, type TaskEvent } from '#task/events.ts';
 import { ContainersService } from './gen/containerd/services/containers/v1/containers.ts';
 import { EventsService, type Envelope } from './gen/containerd/services/events/v1/events.ts';
+import { IntrospectionService } from './gen/containerd/services/introspection/v1/introspection.ts';
+import { LeasesService } from './gen/containerd/services/leases/v1/leases.ts';
 import { NamespacesService } from './gen/containerd/services/namespaces/v1/namespaces.ts';
 import { TasksService } from './gen/containerd/services/tasks/v1/tasks.ts';
 import { VersionService } from './gen/containerd/services/version/v1/version.ts';
+import type { Any } from './gen/google/protobuf/any.ts';
+import { HealthService } from './gen/grpc/health/v1/health.ts';
+import { ServerReflectionService } from './gen/grpc/reflection/v1/reflection.ts';
+import { ServerReflectionService as ServerReflectionAlphaService } from './gen/grpc/reflection/v1alpha/reflection.ts';
 import { RunletService } from './gen/runlet/v1/runlet.ts';
-import { toContainerEventAny, toEventAny } from './convert/events.ts';
+import { toContainerEventAny, toEventAny, toNamespaceEventAny } from './convert/events.ts';
 import { toTimestamp } from './convert/timestamp.ts';
 import { Handlers } from './handler.ts';
 import { containersService } from './services/containers.ts';
 import { eventsService } from './services/events.ts';
+import { healthService } from './services/health.ts';
+import { introspectionService, type ServerIdentity } from './services/introspection.ts';
+import { leasesService } from './services/leases.ts';
 import { namespacesService } from './services/namespaces.ts';
+import { servicesNotHere } from './services/not-here.ts';
+import { reflectionService } from './services/reflection.ts';
 import { runletService, type RunletOptions } from './services/runlet.ts';
 import { tasksService, type TasksOptions } from './services/tasks.ts';
 import { versionService } from './services/version.ts';
@@ -33,6 +45,8 @@ export interface ApiServerOptions extends RunletOptions, TasksOptions {
   readonly address: string;
   readonly version: string;
   readonly namespaces: NamespaceStore;
+  readonly leases: LeaseStore;
+  readonly identity: ServerIdentity;
   readonly socketFile: SocketFile;
   readonly log: Log;
 }
@@ -59,23 +73,43 @@ export class ApiServer implements AsyncDisposable {
       'grpc.max_send_message_length': largestMessageBytes,
       'grpc.enable_channelz': 0,
     });
-    const handlers = new Handlers(options.log);
-    this.#server.addService(TasksService, tasksService(handlers, options));
-    this.#server.addService(ContainersService, containersService(handlers, options.containers));
-    this.#server.addService(NamespacesService, namespacesService(handlers, options.namespaces));
-    this.#server.addService(EventsService, eventsService(handlers, this.#bus));
-    this.#server.addService(VersionService, versionService(handlers, options.version));
-    this.#server.addService(RunletService, runletService(handlers, options));
+    this.#addServices(new Handlers(options.log));
+  }
+
+  #addServices(handlers: Handlers): void {
+    const options = this.#options;
+    const names = new Set<string>();
+    const add = <T extends UntypedServiceImplementation>(definition: ServiceDefinition<T>, implementation: T) => {
+      for (const { path } of Object.values(definition)) names.add(path.split('/')[1] ?? '');
+      this.#server.addService(definition, implementation);
+    };
+    add(TasksService, tasksService(handlers, options));
+    add(ContainersService, containersService(handlers, options.containers, options.tasks));
+    add(NamespacesService, namespacesService(handlers, options.namespaces));
+    add(LeasesService, leasesService(handlers, options.leases));
+    add(EventsService, eventsService(handlers, this.#bus));
+    add(VersionService, versionService(handlers, options.version));
+    add(IntrospectionService, introspectionService(handlers, options.identity));
+    add(RunletService, runletService(handlers, options));
+    add(HealthService, healthService(handlers, names));
+    const reflection = reflectionService(handlers, names);
+    add(ServerReflectionService, reflection);
+    add(ServerReflectionAlphaService, reflection);
+    for (const [definition, implementation] of servicesNotHere()) this.#server.addService(definition, implementation);
   }
 
   /** Tells subscribers of a change of the container records. */
-  tell(event: ContainerEvent): void {
-    this.#bus.publish({
-      timestamp: toTimestamp(Date.now()),
-      namespace: event.container.namespace,
-      topic: event.topic,
-      event: toContainerEventAny(event),
-    });
+  tellContainer(event: ContainerEvent): void {
+    this.#tell(event.topic, event.container.namespace, toContainerEventAny(event));
+  }
+
+  /** The same of a namespace. */
+  tellNamespace(event: NamespaceEvent): void {
+    this.#tell(event.topic, event.namespace.name, toNamespaceEventAny(event));
+  }
+
+  #tell(topic: string, namespace: string, event: Any): void {
+    this.#bus.publish({ timestamp: toTimestamp(Date.now()), namespace, topic, event });
   }
 
   /** Begins to listen, for root alone. Throws FailedPreconditionError when another agent answers there. */

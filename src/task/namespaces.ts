@@ -8,15 +8,27 @@ export interface NamespaceRecord {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** Something has happened to a namespace; of an update the labels as they were asked for. */
+export interface NamespaceEvent {
+  readonly topic: '/namespaces/create' | '/namespaces/update' | '/namespaces/delete';
+  readonly namespace: NamespaceRecord;
+}
+
 /** All namespaces that somebody made or that hold something. */
 export class NamespaceStore {
   readonly #records: Records<NamespaceRecord>;
   readonly #inUse: () => ReadonlySet<Namespace>;
+  readonly #onChange: (event: NamespaceEvent) => void;
   readonly #made = new Map<Namespace, NamespaceRecord>();
 
-  constructor(options: { readonly records: Records<NamespaceRecord>; readonly inUse: () => ReadonlySet<Namespace> }) {
+  constructor(options: {
+    readonly records: Records<NamespaceRecord>;
+    readonly inUse: () => ReadonlySet<Namespace>;
+    readonly onChange: (event: NamespaceEvent) => void;
+  }) {
     this.#records = options.records;
     this.#inUse = options.inUse;
+    this.#onChange = options.onChange;
   }
 
   async load(): Promise<void> {
@@ -28,11 +40,9 @@ export class NamespaceStore {
     return [...names].toSorted().map((name) => this.#made.get(name) ?? { name, labels: {} });
   }
 
-  /** Throws NotFoundError. */
+  /** A namespace that nobody made has no labels, as in containerd. */
   get(name: Namespace): NamespaceRecord {
-    const record = this.list().find((each) => each.name === name);
-    if (!record) throw new NotFoundError(`namespace "${name}": not found`);
-    return record;
+    return this.#made.get(name) ?? { name, labels: {} };
   }
 
   /** Throws AlreadyExistsError. */
@@ -41,17 +51,18 @@ export class NamespaceStore {
       throw new AlreadyExistsError(`namespace "${record.name}": already exists`);
     }
     await this.#put(record);
+    this.#onChange({ topic: '/namespaces/create', namespace: record });
   }
 
-  /** Throws NotFoundError. */
-  async update(record: NamespaceRecord): Promise<void> {
-    this.get(record.name);
+  /** Makes it where it is not there. `asked` are the labels that the change names. */
+  async update(record: NamespaceRecord, asked: NamespaceRecord['labels']): Promise<void> {
     await this.#put(record);
+    this.#onChange({ topic: '/namespaces/update', namespace: { name: record.name, labels: asked } });
   }
 
   /** Throws NotFoundError, and FailedPreconditionError while it holds containers. */
   async delete(name: Namespace): Promise<void> {
-    this.get(name);
+    if (!this.list().some((each) => each.name === name)) throw new NotFoundError(`namespace "${name}": not found`);
     if (this.#inUse().has(name)) {
       throw new FailedPreconditionError(
         `namespace "${name}" must be empty, but it still has containers: failed precondition`,
@@ -59,6 +70,7 @@ export class NamespaceStore {
     }
     this.#made.delete(name);
     await this.#records.remove(name);
+    this.#onChange({ topic: '/namespaces/delete', namespace: { name, labels: {} } });
   }
 
   async #put(record: NamespaceRecord): Promise<void> {

@@ -1,9 +1,13 @@
 import type { ContainerEvent } from '#task/containers.ts';
 import type { TaskEvent } from '#task/events.ts';
+import type { NamespaceEvent } from '#task/namespaces.ts';
 import {
   ContainerCreate,
   ContainerDelete,
   ContainerUpdate,
+  NamespaceCreate,
+  NamespaceDelete,
+  NamespaceUpdate,
   TaskCheckpointed,
   TaskCreate,
   TaskDelete,
@@ -68,6 +72,18 @@ export function toContainerEventAny({ topic, container }: ContainerEvent): Any {
       return pack('ContainerUpdate', ContainerUpdate, { id, image, labels, snapshotKey });
     case '/containers/delete':
       return pack('ContainerDelete', ContainerDelete, { id });
+  }
+}
+
+/** The same of an event of a namespace. */
+export function toNamespaceEventAny({ topic, namespace: { name, labels } }: NamespaceEvent): Any {
+  switch (topic) {
+    case '/namespaces/create':
+      return pack('NamespaceCreate', NamespaceCreate, { name, labels });
+    case '/namespaces/update':
+      return pack('NamespaceUpdate', NamespaceUpdate, { name, labels });
+    case '/namespaces/delete':
+      return pack('NamespaceDelete', NamespaceDelete, { name });
   }
 }
 

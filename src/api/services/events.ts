@@ -1,6 +1,7 @@
 import { InvalidArgumentError, ResourceExhaustedError } from '#errors/errors.ts';
 import type { EventBus } from '#task/events.ts';
 import { parseNamespace } from '#task/ids.ts';
+import { eventField } from '../convert/event-field.ts';
 import { parseFilters } from '../filters.ts';
 import { fromTimestamp, toTimestamp } from '../convert/timestamp.ts';
 import type { Envelope, EventsServer } from '../gen/containerd/services/events/v1/events.ts';
@@ -55,11 +56,11 @@ function checkTopic(topic: string): void {
   throw new InvalidArgumentError(`envelope topic "${topic}": ${rule}: invalid argument`);
 }
 
-/** What a filter may ask of an envelope. */
+/** What a filter may ask of an envelope; its payload is read only when a filter asks for a field of it. */
 function fieldOf(envelope: Envelope): (path: readonly string[]) => string | undefined {
   return ([name, ...rest]) => {
+    if (name === 'event') return eventField(envelope.event, rest);
     if (rest.length > 0) return undefined;
-    if (name === 'namespace') return envelope.namespace;
-    return name === 'topic' ? envelope.topic : undefined;
+    return name === 'namespace' || name === 'topic' ? envelope[name] : undefined;
   };
 }

@@ -1,8 +1,9 @@
 import { InvalidArgumentError } from '#errors/errors.ts';
 import { parseNamespace } from '#task/ids.ts';
-import type { NamespaceStore } from '#task/namespaces.ts';
-import type { NamespacesServer } from '../gen/containerd/services/namespaces/v1/namespaces.ts';
+import type { NamespaceRecord, NamespaceStore } from '#task/namespaces.ts';
+import type { Namespace, NamespacesServer } from '../gen/containerd/services/namespaces/v1/namespaces.ts';
 import type { Handlers } from '../handler.ts';
+import { checkLabels, withoutEmpty } from '../labels.ts';
 
 /** containerd.services.namespaces.v1.Namespaces over the records. */
 export function namespacesService(handlers: Handlers, namespaces: NamespaceStore): NamespacesServer {
@@ -10,31 +11,36 @@ export function namespacesService(handlers: Handlers, namespaces: NamespaceStore
     get: handlers.read(({ name }) => ({ namespace: namespaces.get(parseNamespace(name)) })),
     list: handlers.read(() => ({ namespaces: namespaces.list() })),
     create: handlers.change('create-namespace', async ({ namespace }) => {
-      if (!namespace) throw new InvalidArgumentError('namespace is missing: invalid argument');
-      const record = { name: parseNamespace(namespace.name), labels: namespace.labels };
-      await namespaces.create(record);
+      const record = fromWire(namespace);
+      await namespaces.create({ ...record, labels: withoutEmpty(record.labels) });
       return { namespace: record };
     }),
     update: handlers.change('update-namespace', async ({ namespace, updateMask }) => {
-      if (!namespace) throw new InvalidArgumentError('namespace is missing: invalid argument');
-      const before = namespaces.get(parseNamespace(namespace.name));
-      const paths = updateMask ?? [];
-      const labels: Record<string, string> = paths.length > 0 ? { ...before.labels } : { ...namespace.labels };
-      for (const path of paths) {
-        const key = path.replace(/^labels\.?/, '');
-        if (key === path)
-          throw new InvalidArgumentError(`cannot update field ${path} of a namespace: invalid argument`);
-        if (key === '') Object.assign(labels, namespace.labels);
-        else if (namespace.labels[key]) labels[key] = namespace.labels[key];
-        else delete labels[key];
-      }
-      const record = { name: before.name, labels };
-      await namespaces.update(record);
-      return { namespace: record };
+      const asked = fromWire(namespace);
+      const before = namespaces.get(asked.name);
+      await namespaces.update({ name: asked.name, labels: updatedLabels(before, asked, updateMask) }, asked.labels);
+      return { namespace: undefined };
     }),
     delete: handlers.change('delete-namespace', async ({ name }) => {
       await namespaces.delete(parseNamespace(name));
       return {};
     }),
   };
+}
+
+function fromWire(namespace: Namespace | undefined): NamespaceRecord {
+  if (!namespace) throw new InvalidArgumentError('namespace is missing: invalid argument');
+  checkLabels(namespace.labels);
+  return { name: parseNamespace(namespace.name), labels: namespace.labels };
+}
+
+/** All labels replaced or, with a mask, only those that it names; a label set to nothing goes. */
+function updatedLabels(before: NamespaceRecord, asked: NamespaceRecord, mask: readonly string[] = []) {
+  const changes: Record<string, string> = {};
+  for (const path of mask) {
+    const key = path.startsWith('labels.') ? path.slice('labels.'.length) : undefined;
+    if (key === undefined) throw new InvalidArgumentError(`cannot update "${path}" field: invalid argument`);
+    changes[key] = asked.labels[key] ?? '';
+  }
+  return withoutEmpty(mask.length === 0 ? asked.labels : { ...before.labels, ...changes });
 }
