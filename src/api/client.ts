@@ -6,7 +6,7 @@ import {
   type ClientUnaryCall,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { UnavailableError } from '#errors/errors.ts';
+import { PermissionDeniedError, UnavailableError } from '#errors/errors.ts';
 import { ContainersClient } from './gen/containerd/services/containers/v1/containers.ts';
 import { EventsClient } from './gen/containerd/services/events/v1/events.ts';
 import { NamespacesClient } from './gen/containerd/services/namespaces/v1/namespaces.ts';
@@ -103,11 +103,14 @@ export async function* replies<R>(stream: ClientReadableStream<R>): AsyncGenerat
   }
 }
 
-/** The server's error as ours; one sentence where there is no agent at all. */
+/** The server's error as ours; one sentence where there is no agent at all, or none that talks to us. */
 export function explain(error: unknown): Error {
   const translated = fromStatus(error);
-  if (!(translated instanceof UnavailableError) || !/ENOENT|ECONNREFUSED|No connection/i.test(translated.message)) {
-    return translated;
-  }
-  return new UnavailableError('no agent answers there: is `runlet agent` running?', { cause: error });
+  if (!(translated instanceof UnavailableError)) return translated;
+  const [, why, address] =
+    /connect (ENOENT|ECONNREFUSED|EACCES|EPERM) (\S+?)\.?(?:\s|$)/.exec(translated.message) ?? [];
+  if (address === undefined) return translated;
+  return why === 'EACCES' || why === 'EPERM'
+    ? new PermissionDeniedError(`may not talk to the agent at ${address}: only root may`, { cause: error })
+    : new UnavailableError(`no agent answers at ${address}: is \`runlet agent\` running?`, { cause: error });
 }

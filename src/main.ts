@@ -1,0 +1,8 @@
+import manifest from '../package.json' with { type: 'json' };
+import { processShell } from '#cli/process-shell.ts';
+import { runProgram, type OwnCommand } from '#cli/program.ts';
+
+/** Commands with arguments of their own. */
+const own: readonly OwnCommand[] = [];
+
+process.exitCode = await runProgram(process.argv.slice(2), processShell(manifest.version, process.env), own);
