@@ -24,8 +24,8 @@ export default defineConfig({
           pool: 'forks',
           fileParallelism: false,
           retry: 2,
-          testTimeout: minute,
-          hookTimeout: minute,
+          testTimeout: 2 * minute,
+          hookTimeout: 2 * minute,
         },
       },
       {
