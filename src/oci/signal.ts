@@ -38,6 +38,9 @@ const numbers: Readonly<Record<string, number>> = {
   SYS: 31,
 };
 
+/** The names of the signals that are not real-time ones, without SIG. */
+export const signalNames: readonly string[] = Object.keys(numbers);
+
 /** Real-time signals as programs see them: the C library keeps 32 and 33 for itself. */
 const firstRealTime = 34;
 const lastRealTime = 64;

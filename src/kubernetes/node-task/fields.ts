@@ -60,16 +60,20 @@ export const taskName = pattern(
   'be lower-case letters and digits, with single hyphens or dots between them',
 );
 
+/** A part of a path that is not `..`, perhaps empty; without look-ahead, which the regular expressions of API servers lack. */
+const partOfPath = '(\\.\\.[^/\\0]+|\\.([^./\\0][^/\\0]*)?|[^./\\0][^/\\0]*)?';
+const firstPartOfPath = partOfPath.slice(0, -1);
+
 /** A path from the root without `..`, in the node or in the container. */
 export const absolutePath = pattern(
-  /^\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\0]*$/,
+  new RegExp(`^(/${partOfPath})+$`),
   maxPathLength - 1,
   'be an absolute path without ".." in it',
 );
 
 /** A path below a folder: no leading slash, no `..`. */
 export const relativePath = pattern(
-  /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0]*$/,
+  new RegExp(`^(${firstPartOfPath}(/${partOfPath})*)?$`),
   maxPathLength - 1,
   'be a relative path without ".." in it',
 );

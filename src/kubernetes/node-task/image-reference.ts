@@ -6,7 +6,8 @@ const tag = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
 const digest = '[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,128}';
 
 /** `[host[:port]/]path[:tag][@digest]`, the grammar of OCI's distribution specification. */
-const registryReference = new RegExp(`^${repository}(?::(${tag}))?(?:@(${digest}))?$`);
+export const registryReferencePattern = `^${repository}(?::(${tag}))?(?:@(${digest}))?$`;
+const registryReference = new RegExp(registryReferencePattern);
 
 /** Prefixes of images that are files of the node. */
 const localPrefixes = ['oci:', 'docker-archive:'] as const;
