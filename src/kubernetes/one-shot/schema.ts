@@ -42,7 +42,7 @@ const execVariable = z.strictObject({
   name: pattern(/^[^=\0]+$/, 512, 'be the name of a variable: not empty and without "="').describe(
     'Name of the variable.',
   ),
-  value: noZero(maxWordLength).default('').describe('Its value, as it stands.'),
+  value: noZero(maxWordLength).exactOptional().describe('Its value, as it stands; empty when absent.'),
 });
 
 /** `spec` of a NodeTaskExec: one run of a program in a task's container. */
