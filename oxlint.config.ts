@@ -20,7 +20,6 @@ const mayImport = {
 
 /** Package → the folders that may import it: each package has one door. */
 const doors: Record<string, string[]> = {
-  execa: ['host'],
   'node:child_process': ['host'],
   'node:fs': ['host'],
   'node:fs/promises': ['host'],

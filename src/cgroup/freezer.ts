@@ -1,6 +1,13 @@
 import { join } from 'node:path';
-import { NotFoundError, UnavailableError, UnimplementedError, isErrno } from '#errors/errors.ts';
+import {
+  FailedPreconditionError,
+  NotFoundError,
+  UnavailableError,
+  UnimplementedError,
+  isErrno,
+} from '#errors/errors.ts';
 import { existsSync, readTextSync, writeTextSync } from '#host/files.ts';
+import { isBeingKilled } from '#host/process.ts';
 import type { CgroupGroup } from './group.ts';
 
 export type FreezerState = 'thawed' | 'freezing' | 'frozen';
@@ -32,17 +39,21 @@ const betweenLooksMs = 1;
 
 /**
  * Freezes every process of a cgroup and returns when the kernel says that all are. v1 has a race: a process that forks
- * meanwhile keeps it at FREEZING, so the order is given again, now and then after a short thaw. When it does not come
- * about, everything is thawed and UnavailableError thrown; UnimplementedError where the kernel has no freezer.
+ * meanwhile keeps it at FREEZING, so the order is given again, now and then after a short thaw. A process that is being
+ * killed is let die first. When it does not come about, everything is thawed and UnavailableError thrown;
+ * FailedPreconditionError when nobody is left to be frozen, UnimplementedError where the kernel has no freezer.
  */
 export async function freeze(group: CgroupGroup, sleep: (ms: number) => Promise<void>): Promise<void> {
   try {
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       order(group, true);
       const state = readFreezer(group);
-      if (state === 'frozen') return;
+      if (state === 'frozen' && !holdsKilled(group)) {
+        if (group.pids().length > 0) return;
+        throw new FailedPreconditionError(`cannot freeze ${group.path}: its processes have ended`);
+      }
       if (state === undefined) throw new NotFoundError(`cannot freeze ${group.path}: there is no such cgroup`);
-      if (attempt % kickEvery === 0 && group.hierarchy.version === 1) order(group, false);
+      if ((state === 'frozen' || attempt % kickEvery === 0) && group.hierarchy.version === 1) order(group, false);
       await sleep(attempt < quickLooks ? 0 : betweenLooksMs);
     }
   } catch (error) {
@@ -51,6 +62,15 @@ export async function freeze(group: CgroupGroup, sleep: (ms: number) => Promise<
   }
   thawAfterFailure(group);
   throw new UnavailableError(`cannot freeze ${group.path}: the kernel still says freezing after ${attempts} tries`);
+}
+
+/**
+ * Whether a process that is frozen has been killed: under v1 it cannot die before it is thawed, and whoever sent the KILL
+ * may have thawed the cgroup just before it was frozen again.
+ */
+export function holdsKilled(group: CgroupGroup, proc = '/proc'): boolean {
+  if (group.hierarchy.version === 2) return false;
+  return group.pids().some((pid) => isBeingKilled(readTextSync(`${proc}/${pid}/status`) ?? ''));
 }
 
 /** Lets every process of a cgroup go on; nothing when the cgroup is gone. */

@@ -53,6 +53,26 @@ export function readNonblocking(descriptor: Descriptor, bytes: number): Buffer |
   }
 }
 
+/**
+ * Writes a short text into a FIFO at once. Returns false where there is none, or nobody who reads it: opened in the usual way
+ * it would then hold up the whole program.
+ */
+export function writeFifo(path: string, text: string): boolean {
+  try {
+    using descriptor = openDescriptor(path, 'write-nonblocking');
+    fs.writeSync(descriptor.fd, text);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENXIO', 'EPIPE', 'EAGAIN')) return false;
+    throw error;
+  }
+}
+
+/** Whether somebody reads a FIFO. */
+export function hasReader(path: string): boolean {
+  return writeFifo(path, '');
+}
+
 /** What kind of thing a path names; undefined when there is nothing. */
 export function fileKind(path: string): 'file' | 'folder' | 'fifo' | 'socket' | 'other' | undefined {
   const stat = fs.statSync(path, { throwIfNoEntry: false });

@@ -1,7 +1,8 @@
 import * as fs from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, realpath, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isErrno } from '#errors/errors.ts';
+import { FailedPreconditionError, isErrno } from '#errors/errors.ts';
+import { mountsBelow } from './mounts.ts';
 
 /** The text of a file; undefined when there is none. Other failures are thrown. */
 export async function readText(path: string): Promise<string | undefined> {
@@ -80,8 +81,15 @@ export async function removeFile(path: string): Promise<void> {
   await unlessMissing(unlink(path));
 }
 
-/** Removes a folder with all that is in it; it is no error when there is none. Never crosses what is still mounted. */
+/**
+ * Removes a folder with all that is in it; it is no error when there is none. Throws FailedPreconditionError, and removes
+ * nothing, where something is mounted in it: what is mounted would be emptied, and it is not this folder's.
+ */
 export async function removeTree(path: string): Promise<void> {
+  const above = await realPath(dirname(path));
+  if (above === undefined) return;
+  const [mounted] = mountsBelow(join(above, basename(path)));
+  if (mounted) throw new FailedPreconditionError(`cannot remove ${path}: ${mounted.mountPoint} is mounted in it`);
   await rm(path, { recursive: true, force: true });
 }
 

@@ -1,6 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { CommandFailedError } from '#errors/errors.ts';
 import { runCommand } from './command.ts';
-import { readTextSync } from './files.ts';
 
 /** A file system to mount, as containerd's `Mount` and OCI's `mounts` name it. */
 export interface Mount {
@@ -56,8 +56,9 @@ export function mountsBelow(folder: string): MountEntry[] {
     .toReversed();
 }
 
+/** Every mount that this process sees, in the order in which they were made. */
 export function readMounts(path = '/proc/self/mountinfo'): MountEntry[] {
-  return parseMountInfo(readTextSync(path) ?? '');
+  return parseMountInfo(readFileSync(path, 'utf8'));
 }
 
 /** Parses mountinfo; lines that do not follow the format are left out. Spaces and the like stand as octal escapes. */

@@ -81,3 +81,14 @@ export function signalProcess(identity: ProcessIdentity, signal: number): boolea
     throw error;
   }
 }
+
+/** KILL's bit in the masks of `/proc/PID/status`, where signal n is bit n - 1. */
+const killBit = 1n << 8n;
+
+/** Whether a KILL waits for this process, or its first thread, to be able to die, by the text of `/proc/PID/status`. */
+export function isBeingKilled(status: string): boolean {
+  return ['SigPnd', 'ShdPnd'].some((field) => {
+    const mask = new RegExp(`^${field}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1];
+    return mask !== undefined && (BigInt(`0x${mask}`) & killBit) !== 0n;
+  });
+}

@@ -9,6 +9,8 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The child's descriptors from 0 on. */
   readonly stdio: readonly ('ignore' | 'pipe' | number)[];
+  /** Whether it leads a process group of its own, to be ended with all that it starts. */
+  readonly ownGroup?: boolean;
 }
 
 /** Starts a program with descriptors of our choice and returns it once it runs. Throws NotFoundError where there is none. */
@@ -17,7 +19,8 @@ export async function spawnProgram(
   args: readonly string[],
   options: SpawnOptions,
 ): Promise<ChildProcess> {
-  const child = spawn(program, args, { ...options, env: { ...options.env }, stdio: [...options.stdio] });
+  const { ownGroup = false, ...rest } = options;
+  const child = spawn(program, args, { ...rest, env: { ...rest.env }, stdio: [...rest.stdio], detached: ownGroup });
   try {
     await once(child, 'spawn');
   } catch (error) {
@@ -31,4 +34,14 @@ export async function spawnProgram(
 export async function exitOf(child: ChildProcess): Promise<number | undefined> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   return child.exitCode ?? undefined;
+}
+
+/** Ends a child that leads its own group and everything in the group, as far as it still runs. */
+export function endGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
+  }
 }

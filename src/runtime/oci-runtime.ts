@@ -1,7 +1,7 @@
 import type { Clock } from '#async/clock.ts';
 import { Rollback } from '#async/rollback.ts';
 import { TaskGroup } from '#async/task-group.ts';
-import { freeze, thaw } from '#cgroup/freezer.ts';
+import { freeze, holdsKilled, thaw } from '#cgroup/freezer.ts';
 import { CgroupGroup } from '#cgroup/group.ts';
 import type { Hierarchy } from '#cgroup/hierarchy.ts';
 import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from '#errors/errors.ts';
@@ -182,7 +182,9 @@ export class OciRuntime implements Runtime {
     const task = this.#task(ref);
     if (!this.#context.fastPaths) {
       await task.command.run(['pause', ref.id]);
-      return;
+      if (!holdsKilled(task.group)) return;
+      thaw(task.group);
+      throw new FailedPreconditionError(`cannot pause task ${task.key}: it is being killed`);
     }
     await freeze(task.group, (ms) => this.#context.clock.sleep(ms));
   }

@@ -1,4 +1,4 @@
-import { readFreezer, thaw } from '#cgroup/freezer.ts';
+import { holdsKilled, readFreezer, thaw } from '#cgroup/freezer.ts';
 import { existsSync, readTextSync } from '#host/files.ts';
 import { execFifo } from './runc/state.ts';
 import type { RuntimeContext } from './context.ts';
@@ -6,7 +6,7 @@ import type { SupervisedTask } from './supervised-task.ts';
 
 /**
  * What a living task is doing, asked of the kernel: an init that still waits for its start is `runc init` with its FIFO,
- * a frozen cgroup is paused. A freeze that was cut off half way is taken back.
+ * a frozen cgroup is paused. A freeze that was cut off half way is taken back, and what is being killed is let die.
  */
 export async function readPhase(
   context: RuntimeContext,
@@ -14,8 +14,8 @@ export async function readPhase(
 ): Promise<'created' | 'running' | 'paused'> {
   if (await waitsForStart(context, task)) return 'created';
   const freezer = readFreezer(task.group);
-  if (freezer === 'frozen') return 'paused';
-  if (freezer === 'freezing') thaw(task.group);
+  if (freezer === 'frozen' && !holdsKilled(task.group)) return 'paused';
+  if (freezer !== undefined && freezer !== 'thawed') thaw(task.group);
   return 'running';
 }
 

@@ -83,7 +83,11 @@ export class ExitWatch<P extends Watched> implements Disposable {
       entry.watch = undefined;
     };
     try {
-      return watchFolder(process.folder.persist, () => this.check(process), failed);
+      // conmon writes under a temporary name first: only the final ones are worth a look.
+      const changed = (name: string | undefined) => {
+        if (name === undefined || name === 'exit' || name === 'oom') this.check(process);
+      };
+      return watchFolder(process.folder.persist, changed, failed);
     } catch (error) {
       failed(error as Error);
       return undefined;

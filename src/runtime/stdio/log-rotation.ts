@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path';
-import { fileSize, listNames, removeFile, renameSync, writeTextSync } from '#host/files.ts';
+import { hasReader, writeFifo } from '#host/descriptors.ts';
+import { fileSize, listNames, removeFile, renameSync } from '#host/files.ts';
 
 export interface RotationLimits {
   /** A log past this is set aside. */
@@ -10,17 +11,24 @@ export interface RotationLimits {
 
 /**
  * Sets a log aside when it has grown too long: a rename, and then conmon is told to open it anew. What conmon writes in
- * between goes into the renamed file, so no line is lost. Returns whether it did.
+ * between goes into the renamed file, so no line is lost. A log that an agent renamed and then died is opened anew. Nothing is
+ * done where conmon is gone. Returns whether it rotated.
  */
 export async function rotateLog(
   log: { readonly path: string; readonly control: string },
   limits: RotationLimits,
   nowMs: number,
 ): Promise<boolean> {
-  if ((fileSize(log.path) ?? 0) < limits.maxBytes) return false;
+  const size = fileSize(log.path);
+  if (size !== undefined && size < limits.maxBytes) return false;
+  if (!hasReader(log.control)) return false;
+  if (size === undefined) {
+    writeFifo(log.control, reopenCommand);
+    return false;
+  }
   const aside = await freeName(log.path, nowMs);
   renameSync(log.path, aside);
-  writeTextSync(log.control, reopenCommand);
+  writeFifo(log.control, reopenCommand);
   await removeOldest(log.path, limits.maxFiles - 1);
   return true;
 }

@@ -1,7 +1,6 @@
 import type { Clock } from '#async/clock.ts';
 import { FailedPreconditionError, UnavailableError, isErrno } from '#errors/errors.ts';
-import { openDescriptor } from '#host/descriptors.ts';
-import { writeTextSync } from '#host/files.ts';
+import { openDescriptor, writeFifo } from '#host/descriptors.ts';
 import type { Log } from '#log/log.ts';
 import type { Attachment } from '#task/io.ts';
 import type { MonitoredProcess } from '../monitored-process.ts';
@@ -73,12 +72,8 @@ export class StdioKeeper {
   /** Tells a terminal its size, in characters. Throws FailedPreconditionError for a process without one. */
   resize(process: MonitoredProcess, size: { readonly width: number; readonly height: number }): Promise<void> {
     if (!process.io.terminal) throw new FailedPreconditionError('cannot resize: the process has no terminal');
-    try {
-      writeTextSync(process.folder.control, `1 ${size.height} ${size.width}\n`);
-    } catch (error) {
-      throw new UnavailableError('cannot resize: the monitor of the process is gone', { cause: error });
-    }
-    return Promise.resolve();
+    if (writeFifo(process.folder.control, `1 ${size.height} ${size.width}\n`)) return Promise.resolve();
+    throw new UnavailableError('cannot resize: the monitor of the process is gone');
   }
 
   closeStdin(process: MonitoredProcess): Promise<void> {
