@@ -1,9 +1,15 @@
 import * as fs from 'node:fs';
 import { isErrno } from '#errors/errors.ts';
+import { readTextSync } from './files.ts';
 
 /** Larger than any file of a cgroup; `memory.stat` has about 4 KiB, an io file some 100 bytes a device. */
 const bufferBytes = 256 * 1024;
 let shared: Buffer | undefined;
+
+/** What of the descriptors that this process may have is left for sockets, FIFOs and everything else. */
+const shareOfLimit = 0.5;
+let room: number | undefined;
+let openFiles = 0;
 
 /**
  * A file of the kernel's that is kept open and read again from its beginning: a few microseconds a reading, where opening
@@ -11,9 +17,22 @@ let shared: Buffer | undefined;
  */
 export class KeptFile implements Disposable {
   #fd: number | undefined;
+  #gone = false;
 
   private constructor(fd: number) {
     this.#fd = fd;
+    openFiles += 1;
+  }
+
+  /** Whether one more may be kept: at most half of the process's descriptors are. */
+  static get hasRoom(): boolean {
+    room ??= Math.floor(descriptorLimit() * shareOfLimit);
+    return openFiles < room;
+  }
+
+  /** How many are open. */
+  static get count(): number {
+    return openFiles;
   }
 
   /** Opens a file; undefined when there is none. */
@@ -26,21 +45,36 @@ export class KeptFile implements Disposable {
     }
   }
 
-  /** What it says now; undefined once the thing that it speaks of is gone. */
+  /** Whether a reading was answered that what the file speaks of is no more. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** What it says now; undefined once the thing that it speaks of is gone, or where the kernel counts nothing. */
   read(): string | undefined {
-    if (this.#fd === undefined) return undefined;
+    if (this.#fd === undefined || this.#gone) return undefined;
     shared ??= Buffer.allocUnsafe(bufferBytes);
     try {
       return shared.toString('latin1', 0, fs.readSync(this.#fd, shared, 0, bufferBytes, 0));
     } catch (error) {
-      if (isErrno(error, 'ENODEV', 'ENOENT', 'EOPNOTSUPP')) return undefined;
-      throw error;
+      if (isErrno(error, 'EOPNOTSUPP')) return undefined;
+      if (!isErrno(error, 'ENODEV', 'ENOENT')) throw error;
+      this.#gone = true;
+      return undefined;
     }
   }
 
   [Symbol.dispose](): void {
     if (this.#fd === undefined) return;
     fs.closeSync(this.#fd);
+    openFiles -= 1;
     this.#fd = undefined;
   }
+}
+
+/** How many descriptors this process may have open. Node raises the soft limit to the hard one when it starts. */
+export function descriptorLimit(proc = '/proc'): number {
+  const limits = readTextSync(`${proc}/self/limits`) ?? '';
+  const soft = /^Max open files\s+(\d+|unlimited)/m.exec(limits)?.[1];
+  return soft === undefined || soft === 'unlimited' ? 1_048_576 : Number(soft);
 }

@@ -51,12 +51,13 @@ export function remember(context: RuntimeContext, task: SupervisedTask, process:
 export function sample(task: SupervisedTask): FinalSample | undefined {
   const stats = readTaskStats(task);
   if (!stats) return undefined;
-  const { cpu, memory } = stats;
+  const { cpu, memory, pressure } = stats;
   return {
     ...(cpu ? { cpuUsageUsec: cpu.usageUsec } : {}),
     ...(cpu?.throttledUsec === undefined ? {} : { throttledUsec: cpu.throttledUsec }),
     ...(memory?.peakBytes === undefined ? {} : { peakMemoryBytes: memory.peakBytes }),
     ...(memory?.oomKills === undefined ? {} : { oomKills: memory.oomKills }),
+    ...(pressure ? { pressure } : {}),
   };
 }
 

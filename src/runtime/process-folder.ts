@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { MalformedError } from '#errors/errors.ts';
 import { makeFolderSync, modifiedMs, readTextSync, removeFileSync, writeAtomicSync } from '#host/files.ts';
-import type { Exit, FinalSample, ProcessIdentity } from '#task/runtime.ts';
+import type { Exit, ProcessIdentity } from '#task/runtime.ts';
 
 /**
  * What is kept of one process, the first of a task or an exec: conmon's files under conmon's names and ours beside them.
@@ -101,8 +101,7 @@ export class ProcessFolder {
   readExit(): Exit | undefined {
     const text = readTextSync(this.file('exit.json'));
     if (text === undefined) return undefined;
-    const { final, ...exit } = JSON.parse(text) as Exit & { final?: Record<string, string> };
-    return { ...exit, ...(final ? { final: toSample(final) } : {}) };
+    return JSON.parse(text, (_key, value: unknown) => (isBigint(value) ? BigInt(value.slice(0, -1)) : value)) as Exit;
   }
 
   remove(name: string): void {
@@ -110,6 +109,7 @@ export class ProcessFolder {
   }
 }
 
-function toSample(texts: Readonly<Record<string, string>>): FinalSample {
-  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, BigInt(text.slice(0, -1))]));
+/** Whether it is a count as `writeExit` writes it; an exit has no other text that looks like one. */
+function isBigint(value: unknown): value is string {
+  return typeof value === 'string' && /^\d+n$/.test(value);
 }

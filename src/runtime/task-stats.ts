@@ -1,18 +1,22 @@
+import { netDevOf } from '#cgroup/network.ts';
 import { openCgroupReader } from '#cgroup/reader.ts';
-import type { TaskStats } from '#cgroup/stats.ts';
+import type { StatsDetail, TaskStats } from '#cgroup/stats.ts';
+import { isAlive } from '#host/process.ts';
 import type { StatsSource } from '#task/runtime.ts';
 import type { SupervisedTask } from './supervised-task.ts';
 
-/** Opens the task's cgroup files, to be read as often as wanted. */
-export function openTaskStats(task: SupervisedTask): StatsSource {
-  const { version } = task.group.hierarchy;
-  return openCgroupReader(
-    version === 1 ? { version, dirs: task.group.foldersByController } : { version, dirs: task.group.folder('') ?? '' },
-  );
+/** Opens the task's cgroup files, to be read as often as wanted; those of the detail `keep` stay open. */
+export function openTaskStats(task: SupervisedTask, keep: StatsDetail = 'standard'): StatsSource {
+  const { group, init } = task;
+  const { version, unified } = group.hierarchy;
+  const netDev = init.identity && isAlive(init.identity) ? netDevOf(init.identity.pid) : undefined;
+  if (version === 2) return openCgroupReader({ version, dirs: group.folder('') ?? '' }, { keep, netDev });
+  const dirs = { ...group.foldersByController, ...(unified === undefined ? {} : { unified: unified + group.path }) };
+  return openCgroupReader({ version, dirs }, { keep, netDev });
 }
 
 /** One reading; undefined when the cgroup is gone. */
-export function readTaskStats(task: SupervisedTask): TaskStats | undefined {
+export function readTaskStats(task: SupervisedTask, detail: StatsDetail = 'standard'): TaskStats | undefined {
   using source = openTaskStats(task);
-  return source.read();
+  return source.read(detail);
 }

@@ -1,4 +1,4 @@
-import type { TaskStats } from '#cgroup/stats.ts';
+import type { StatsDetail, TaskStats } from '#cgroup/stats.ts';
 import type { TaskRef } from './ids.ts';
 import type { Runtime, StatsSource } from './runtime.ts';
 
@@ -15,10 +15,10 @@ export class KeptStats implements Disposable {
   }
 
   /** Reads now; undefined when the cgroup is gone or this is closed. */
-  read(): TaskStats | undefined {
+  read(detail?: StatsDetail): TaskStats | undefined {
     if (this.#closed) return undefined;
     this.#source ??= this.#runtime.openStats(this.#ref);
-    const stats = this.#source.read();
+    const stats = this.#source.read(detail);
     if (!stats) this.#letGo();
     return stats;
   }

@@ -1,4 +1,4 @@
-import type { TaskStats } from '#cgroup/stats.ts';
+import type { StatsDetail, TaskStats } from '#cgroup/stats.ts';
 import type { LinuxResources, ProcessSpec, RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { ExecId, TaskRef } from './ids.ts';
 import type { Attachment, ProcessIo } from './io.ts';
@@ -62,6 +62,8 @@ export interface FinalSample {
   readonly throttledUsec?: bigint;
   readonly peakMemoryBytes?: bigint;
   readonly oomKills?: bigint;
+  /** Where the kernel counts it. */
+  readonly pressure?: NonNullable<TaskStats['pressure']>;
 }
 
 /** What recovery finds of a task on disk and in the kernel. */
@@ -123,7 +125,7 @@ export interface RuntimeListener {
 /** A task's cgroup files, kept open between readings. */
 export interface StatsSource extends Disposable {
   /** Reads now, without a promise: a reading is a few microseconds a file. Undefined once the cgroup is gone. */
-  read(): TaskStats | undefined;
+  read(detail?: StatsDetail): TaskStats | undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { TaskStats } from '#cgroup/stats.ts';
+import type { StatsDetail, TaskStats } from '#cgroup/stats.ts';
 import { AlreadyExistsError, NotFoundError } from '#errors/errors.ts';
 import type { LinuxResources, ProcessSpec } from '#oci/runtime-spec.ts';
 import type { TaskContext } from './context.ts';
@@ -146,8 +146,8 @@ export class Task extends TaskLife {
   }
 
   /** Reads the task's cgroup at once, without the lock; undefined without a process. The files stay open until its end. */
-  stats(): TaskStats | undefined {
-    return this.knownPhase === 'stopped' || this.restoring ? undefined : this.keptStats.read();
+  stats(detail?: StatsDetail): TaskStats | undefined {
+    return this.knownPhase === 'stopped' || this.restoring ? undefined : this.keptStats.read(detail);
   }
 
   /** There is nobody to signal before a restore, nor known who it is while one is under way: in turn. False when it is over. */
