@@ -6,7 +6,7 @@ const mayImport = {
   config: ['errors', 'host'],
   api: ['errors', 'async', 'log', 'oci', 'cgroup', 'task', 'images'],
   kubernetes: ['errors', 'async', 'log', 'oci', 'host', 'task', 'images'],
-  metrics: ['errors', 'log', 'host', 'cgroup', 'task'],
+  metrics: ['errors', 'async', 'log', 'host', 'cgroup', 'task'],
   runtime: ['errors', 'async', 'log', 'oci', 'host', 'cgroup', 'task'],
   images: ['errors', 'async', 'log', 'oci', 'host'],
   task: ['errors', 'async', 'log', 'oci', 'cgroup'],

@@ -1,0 +1,73 @@
+import { InvalidArgumentError } from '#errors/errors.ts';
+
+export type MetricsAuth = 'none' | 'mtls' | 'kubernetes' | 'jwt';
+
+/** Where and how the endpoint is offered, as it is set. */
+export interface EndpointSettings {
+  /** `host:port`, `[host]:port` or `:port`; port 0 takes a free one. */
+  readonly address: string;
+  readonly auth: MetricsAuth;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly clientCa?: string | undefined;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly auth: MetricsAuth;
+  readonly tls?: TlsFiles;
+}
+
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa?: string;
+}
+
+/**
+ * Checks the settings together: off loopback there must be TLS and authentication. Throws InvalidArgumentError that names the
+ * setting.
+ */
+export function toEndpoint(settings: EndpointSettings): Endpoint {
+  const { host, port } = parseAddress(settings.address);
+  const tls = toTls(settings);
+  const { auth } = settings;
+  if (!isLoopback(host)) {
+    if (!tls) throw refusal(settings, '--metrics-tls-cert and --metrics-tls-key are needed');
+    if (auth === 'none') throw refusal(settings, '--metrics-auth must be mtls, kubernetes or jwt');
+  }
+  if (auth === 'mtls' && !tls?.clientCa) {
+    throw new InvalidArgumentError(
+      '--metrics-auth mtls: --metrics-client-ca, --metrics-tls-cert and --metrics-tls-key are needed',
+    );
+  }
+  return { host, port, auth, ...(tls ? { tls } : {}) };
+}
+
+function refusal({ address }: EndpointSettings, needed: string): InvalidArgumentError {
+  return new InvalidArgumentError(`--metrics-address ${address} is not on loopback: ${needed}`);
+}
+
+function toTls({ tlsCert, tlsKey, clientCa }: EndpointSettings): TlsFiles | undefined {
+  if (!tlsCert && !tlsKey) {
+    if (clientCa)
+      throw new InvalidArgumentError('--metrics-client-ca: --metrics-tls-cert and --metrics-tls-key are needed');
+    return undefined;
+  }
+  if (!tlsKey) throw new InvalidArgumentError('--metrics-tls-cert: --metrics-tls-key is needed');
+  if (!tlsCert) throw new InvalidArgumentError('--metrics-tls-key: --metrics-tls-cert is needed');
+  return { cert: tlsCert, key: tlsKey, ...(clientCa ? { clientCa } : {}) };
+}
+
+/** Splits `host:port`; no host is every address. Throws InvalidArgumentError. */
+export function parseAddress(address: string): { readonly host: string; readonly port: number } {
+  const parts = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
+  const port = Number(parts?.[3]);
+  if (!parts || port > 65_535) throw new InvalidArgumentError(`--metrics-address ${address}: not host:port`);
+  return { host: (parts[1] ?? parts[2]) || '::', port };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,105 @@
+import type { StatsDetail } from '#cgroup/stats.ts';
+import { errorMessage } from '#errors/errors.ts';
+import type { Log } from '#log/log.ts';
+import { refKey, type TaskRef } from '#task/ids.ts';
+import type { TaskManager } from '#task/task-manager.ts';
+import type { Task } from '#task/task.ts';
+import { AgentMetrics } from './agent.ts';
+import { boundStats, defaultLimits, type CardinalityLimits } from './cardinality.ts';
+import { familiesOf } from './container/families.ts';
+import type { TaskFacts } from './container/sample.ts';
+import { DeviceNames } from './device-names.ts';
+import { Exposition, type Format } from './exposition.ts';
+import { FinishedTasks } from './finished.ts';
+import { Slices } from './slices.ts';
+import { Snapshots } from './snapshot.ts';
+import { writeAgent } from './write-agent.ts';
+import { TaskWriter } from './write-tasks.ts';
+
+/** What others know of a task. */
+export interface TaskDescription {
+  readonly kubeNamespace?: string | undefined;
+  readonly uid?: string | undefined;
+  readonly image?: string | undefined;
+  readonly restarts?: number | undefined;
+  /** Of the run before, as far as it is on record. */
+  readonly lastExitStatus?: number | undefined;
+}
+
+export interface MetricsOptions {
+  readonly tasks: TaskManager;
+  readonly describe: (task: Task) => TaskDescription;
+  readonly profile: StatsDetail;
+  readonly limits?: CardinalityLimits;
+  readonly build: { readonly version: string; readonly revision?: string };
+  readonly log: Log;
+}
+
+/** All that this agent exports: the numbers of its tasks, made anew at each scrape, and its own. */
+export class Metrics implements Disposable {
+  readonly agent: AgentMetrics;
+  readonly #options: MetricsOptions;
+  readonly #finished: FinishedTasks;
+  readonly #snapshots: Snapshots;
+  readonly #writer: TaskWriter;
+  readonly #subscription: Disposable;
+  #lastBytes = 0;
+
+  constructor(options: MetricsOptions) {
+    const { tasks, profile, build, log, limits = defaultLimits } = options;
+    this.#options = options;
+    this.agent = new AgentMetrics(build);
+    this.#finished = new FinishedTasks(this.agent, (ref: TaskRef) => tasks.find(ref));
+    this.#subscription = tasks.events.subscribe((event) => this.#finished.onEvent(event));
+    this.#writer = new TaskWriter(familiesOf(profile));
+    const devices = new DeviceNames();
+    this.#snapshots = new Snapshots({
+      tasks: () => tasks.list(),
+      facts: (task) => this.#facts(task),
+      profile,
+      bound: (stats) =>
+        boundStats(stats, limits, {
+          deviceName: (number) => devices.of(number),
+          dropped: (label, count) => this.agent.dropped(label, count),
+        }),
+      failed: (task, error) => {
+        this.agent.collectorErrors.inc();
+        log.warn({ task: refKey(task.ref), reason: errorMessage(error) }, 'cannot read the statistics of a task');
+      },
+    });
+  }
+
+  /** Reads and writes everything now; no slice of the work takes more than some milliseconds. */
+  async expose(format: Format): Promise<Buffer> {
+    const out = new Exposition(format, Math.ceil(this.#lastBytes * 1.1));
+    const read = this.agent.collectorDuration.startTimer({ collector: 'read' });
+    const samples = await this.#snapshots.read();
+    read();
+    const write = this.agent.collectorDuration.startTimer({ collector: 'write' });
+    await this.#writer.write(samples, out, new Slices());
+    write();
+    writeAgent(await this.agent.registry.getMetricsAsJSON(), out);
+    const body = out.end();
+    this.#lastBytes = body.length;
+    return body;
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+  }
+
+  #facts(task: Task): TaskFacts {
+    const { ref, status, startedAtMs, record, exit } = task;
+    const known = this.#options.describe(task);
+    return {
+      status,
+      startedAtMs,
+      kubeNamespace: known.kubeNamespace ?? '',
+      uid: known.uid ?? '',
+      image: known.image ?? '',
+      runtime: record.runtime,
+      restarts: known.restarts ?? 0,
+      lastExitStatus: exit?.status ?? known.lastExitStatus ?? this.#finished.lastExitStatus(ref),
+    };
+  }
+}
