@@ -90,6 +90,8 @@ export default defineConfig({
     'unicorn/no-useless-spread': 'off',
     // tsc's noImplicitReturns knows which switches are exhaustive.
     'typescript/consistent-return': 'off',
+    // The second argument says what was expected of what, in a loop.
+    'vitest/valid-expect': ['error', { maxArgs: 2 }],
     complexity: ['warn', { max: 12 }],
     'max-lines': ['warn', { max: 300, skipBlankLines: true, skipComments: true }],
     'max-params': ['warn', { max: 4 }],

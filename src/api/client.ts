@@ -9,9 +9,12 @@ import {
 import { PermissionDeniedError, UnavailableError } from '#errors/errors.ts';
 import { ContainersClient } from './gen/containerd/services/containers/v1/containers.ts';
 import { EventsClient } from './gen/containerd/services/events/v1/events.ts';
+import { IntrospectionClient } from './gen/containerd/services/introspection/v1/introspection.ts';
+import { LeasesClient } from './gen/containerd/services/leases/v1/leases.ts';
 import { NamespacesClient } from './gen/containerd/services/namespaces/v1/namespaces.ts';
 import { TasksClient } from './gen/containerd/services/tasks/v1/tasks.ts';
 import { VersionClient } from './gen/containerd/services/version/v1/version.ts';
+import { HealthClient } from './gen/grpc/health/v1/health.ts';
 import { RunletClient } from './gen/runlet/v1/runlet.ts';
 import { fromStatus } from './status.ts';
 
@@ -21,6 +24,9 @@ export interface ApiClient extends Disposable {
   readonly tasks: TasksClient;
   readonly containers: ContainersClient;
   readonly namespaces: NamespacesClient;
+  readonly leases: LeasesClient;
+  readonly introspection: IntrospectionClient;
+  readonly health: HealthClient;
   readonly events: EventsClient;
   readonly version: VersionClient;
   readonly runlet: RunletClient;
@@ -46,6 +52,9 @@ export function connectApi(address: string): ApiClient {
     tasks,
     containers: new ContainersClient(to, insecure, shared),
     namespaces: new NamespacesClient(to, insecure, shared),
+    leases: new LeasesClient(to, insecure, shared),
+    introspection: new IntrospectionClient(to, insecure, shared),
+    health: new HealthClient(to, insecure, shared),
     events: new EventsClient(to, insecure, shared),
     version: new VersionClient(to, insecure, shared),
     runlet: new RunletClient(to, insecure, shared),
@@ -74,7 +83,7 @@ export interface UnaryOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Makes one call, `unary(client.tasks, 'start', {…})`; rejects with one of our errors, as the server threw it. */
+/** Makes one call, `unary(client.tasks.start.bind(client.tasks), {…})`; rejects with one of our errors, as the server threw it. */
 export function unary<Q, R>(method: UnaryMethod<Q, R>, request: Q, options: UnaryOptions = {}): Promise<R> {
   return new Promise((resolve, reject) => {
     const deadline = options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs };

@@ -104,6 +104,17 @@ class FilterParser {
   }
 }
 
+const namedEscapes: Readonly<Record<string, string>> = {
+  ...{ a: '\u0007', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
+};
+
+/** A text in double quotes with Go's escapes; what follows any other backslash stands for itself. */
 function unquote(text: string): string {
-  return text.slice(1, -1).replaceAll(/\\(.)/g, '$1');
+  const escape = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([0-7]{3})|(.))/g;
+  return text.slice(1, -1).replaceAll(escape, (_, hex?: string, unicode?: string, octal?: string, other = '') => {
+    const digits = hex ?? unicode;
+    if (digits !== undefined) return String.fromCodePoint(Number.parseInt(digits, 16));
+    if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
+    return namedEscapes[other] ?? other;
+  });
 }

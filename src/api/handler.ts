@@ -1,10 +1,10 @@
-import type {
-  handleBidiStreamingCall,
-  handleServerStreamingCall,
-  handleUnaryCall,
+import {
   Metadata,
-  ServerDuplexStream,
-  ServerWritableStream,
+  type handleBidiStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type ServerDuplexStream,
+  type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { CancelledError, FailedPreconditionError, errorCode, errorMessage } from '#errors/errors.ts';
@@ -16,6 +16,8 @@ import { toStatus } from './status.ts';
 export interface Call {
   /** The namespace that the client names in its metadata. Throws FailedPreconditionError where it names none. */
   namespace(): Namespace;
+  /** Sends the headers of a stream's answer now, so that its client knows that it has begun; else they go with the first reply. */
+  begin(): void;
   /** Aborts when the client goes away or its time is over. */
   readonly signal: AbortSignal;
 }
@@ -23,6 +25,7 @@ export interface Call {
 interface Cancellable {
   readonly metadata: Metadata;
   readonly cancelled: boolean;
+  sendMetadata(metadata: Metadata): void;
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
@@ -125,7 +128,11 @@ function toCall(call: Cancellable): Call {
   const controller = new AbortController();
   call.on('cancelled', () => controller.abort(new CancelledError('the client has gone or its time is over')));
   if (call.cancelled) controller.abort(new CancelledError('the client has gone'));
-  return { signal: controller.signal, namespace: () => namespaceOf(call.metadata) };
+  return {
+    signal: controller.signal,
+    namespace: () => namespaceOf(call.metadata),
+    begin: () => call.sendMetadata(new Metadata()),
+  };
 }
 
 function namespaceOf(metadata: Metadata): Namespace {

@@ -48,6 +48,8 @@ export interface ApiServerOptions extends RunletOptions, TasksOptions {
   readonly leases: LeaseStore;
   readonly identity: ServerIdentity;
   readonly socketFile: SocketFile;
+  /** How many events a subscriber may be behind before it is let go; 10,000 where nothing is said. */
+  readonly longestEventQueue?: number;
   readonly log: Log;
 }
 
@@ -87,7 +89,7 @@ export class ApiServer implements AsyncDisposable {
     add(ContainersService, containersService(handlers, options.containers, options.tasks));
     add(NamespacesService, namespacesService(handlers, options.namespaces));
     add(LeasesService, leasesService(handlers, options.leases));
-    add(EventsService, eventsService(handlers, this.#bus));
+    add(EventsService, eventsService(handlers, this.#bus, options.longestEventQueue));
     add(VersionService, versionService(handlers, options.version));
     add(IntrospectionService, introspectionService(handlers, options.identity));
     add(RunletService, runletService(handlers, options));
@@ -127,7 +129,11 @@ export class ApiServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscription[Symbol.dispose]();
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#server.forceShutdown(), stopPatienceMs);
+      // What is cut off does not always bring tryShutdown to its end.
+      const timer = setTimeout(() => {
+        this.#server.forceShutdown();
+        resolve();
+      }, stopPatienceMs);
       this.#server.tryShutdown(() => {
         clearTimeout(timer);
         resolve();

@@ -8,12 +8,16 @@ import type { Envelope, EventsServer } from '../gen/containerd/services/events/v
 import type { Handlers } from '../handler.ts';
 
 /** A subscriber that falls this far behind is let go: it would else hold the events of the whole node in memory. */
-const longestQueue = 10_000;
+const usualLongestQueue = 10_000;
 
 const topicRule = /^(?:\/[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*)+$/;
 
 /** containerd.services.events.v1.Events: whoever subscribes hears what happens from then on, in every namespace. */
-export function eventsService(handlers: Handlers, bus: EventBus<Envelope>): EventsServer {
+export function eventsService(
+  handlers: Handlers,
+  bus: EventBus<Envelope>,
+  longestQueue = usualLongestQueue,
+): EventsServer {
   return {
     publish: handlers.change('publish', async ({ topic, event }, call) => {
       const envelope = { timestamp: toTimestamp(Date.now()), namespace: call.namespace(), topic, event };
@@ -34,17 +38,22 @@ export function eventsService(handlers: Handlers, bus: EventBus<Envelope>): Even
     subscribe: handlers.stream(undefined, async ({ filters }, call, send) => {
       const matches = parseFilters(filters);
       const queue: Envelope[] = [];
+      const behind = Promise.withResolvers<never>();
+      behind.promise.catch(() => {}); // nobody may be waiting when the client goes
       let wake = Promise.withResolvers<void>();
       using _subscription = bus.subscribe((envelope) => {
-        if (matches(fieldOf(envelope))) queue.push(envelope);
+        if (!matches(fieldOf(envelope))) return;
+        if (queue.length < longestQueue) queue.push(envelope);
+        else
+          behind.reject(new ResourceExhaustedError(`the subscriber is ${longestQueue} events behind: subscribe again`));
         wake.resolve();
       });
+      call.begin();
       call.signal.addEventListener('abort', () => wake.resolve(), { once: true });
       while (!call.signal.aborted) {
+        for (let next = queue.shift(); next; next = queue.shift()) await Promise.race([send(next), behind.promise]);
+        await Promise.race([wake.promise, behind.promise]);
         wake = Promise.withResolvers();
-        if (queue.length > longestQueue) throw new ResourceExhaustedError('the subscriber reads too slowly');
-        for (const envelope of queue.splice(0)) await send(envelope);
-        await wake.promise;
       }
     }),
   };

@@ -63,8 +63,8 @@ export function tasksService(handlers: Handlers, options: TasksOptions): TasksSe
       return deleted('', task.pid, exit);
     }),
     deleteProcess: handlers.change('delete-process', async (request, call) => {
-      const process = processOf(call, request.containerId, request.execId);
-      if (!isExec(process)) return deleted(process.id, process.pid, await tasks.delete(process.ref, call));
+      const process = taskOf(call, request.containerId).process(parseExecId(request.execId));
+      if (!isExec(process)) throw new InvalidArgumentError('exec id cannot be empty: invalid argument');
       return deleted(process.execId, process.pid, await process.delete());
     }),
     get: handlers.read((request, call) => ({
