@@ -9,6 +9,8 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
+export HOME="${HOME:-/root}" # npm and caches want one; a CI job may have none
+
 command=${1:?usage: bootstrap.sh modules | quickstart | test | run GROUP PROGRAM}
 shift
 
@@ -17,7 +19,7 @@ fingerprint() { cat package.json package-lock.json | cksum; }
 
 # `npm ci` insists on packages for other platforms that not every registry carries; `npm install` follows the lock as well.
 install_modules() {
-  npm install --no-save --no-audit --no-fund --loglevel=error && return 0
+  npm install --include=dev --no-save --no-audit --no-fund --loglevel=error && return 0
   rm -rf node_modules # half of an installation is no ground to build the next try on
   return 1
 }

@@ -112,7 +112,7 @@ async function untilListed(
 
 async function show(agent: QuickstartAgent, place: Place, manifests: string): Promise<void> {
   console.log(`\n$ runlet ps\n${await agent.client('ps')}`);
-  console.log(`$ runlet stats\n${await agent.client('stats', '--once')}`);
+  console.log(`$ runlet stats\n${await agent.client('stats')}`);
   const runlet = `${program} --address ${socketOf(place)}`;
   console.log(`Where to look next
   a client:   alias runlet='node ${runlet}'; runlet logs -f ticker; runlet exec -it worker /bin/sh
