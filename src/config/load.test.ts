@@ -102,7 +102,8 @@ describe('loadConfig', () => {
     [{ metricsAddress: '9620' }, 'metricsAddress): must be HOST:PORT'],
     [{ metricsAddress: '0.0.0.0:9620' }, 'metricsTlsCert): is required because --metrics-address is not on loopback'],
     [{ metricsTlsCert: '/c' }, 'metricsTlsKey): is required: certificate and key go together'],
-    [{ metricsAuth: 'token' }, 'metricsAuth): token needs a cluster'],
+    [{ metricsAuth: 'kubernetes' }, 'metricsAuth): kubernetes needs a cluster'],
+    [{ metricsAuth: 'mtls' }, 'metricsClientCa): is required with --metrics-auth mtls'],
   ])('refuses %j by name and rule', (flags, message) => {
     expect(() => load(flags)).toThrow(message);
   });

@@ -67,16 +67,16 @@ function metricsProblems(settings: CheckedSettings): SettingProblem[] {
     say('metricsTlsCert', 'is required because --metrics-address is not on loopback');
   }
   if (!isLoopback(metricsAddress.host) && (metricsAuth === undefined || metricsAuth === 'none')) {
-    say('metricsAuth', 'must be token or certificate because --metrics-address is not on loopback');
+    say('metricsAuth', 'must be mtls, kubernetes or jwt because --metrics-address is not on loopback');
   }
-  if (metricsAuth === 'certificate' && metricsClientCa === undefined) {
-    say('metricsClientCa', 'is required with --metrics-auth certificate');
+  if (metricsAuth === 'mtls' && metricsClientCa === undefined) {
+    say('metricsClientCa', 'is required with --metrics-auth mtls');
   }
-  if (metricsAuth === 'certificate' && metricsTlsCert === undefined) {
-    say('metricsTlsCert', 'is required with --metrics-auth certificate');
+  if (metricsAuth === 'mtls' && metricsTlsCert === undefined) {
+    say('metricsTlsCert', 'is required with --metrics-auth mtls');
   }
-  if (metricsAuth === 'token' && !kubernetes && kubeconfig === undefined) {
-    say('metricsAuth', 'token needs a cluster that knows the tokens: --kubernetes or --kubeconfig');
+  if ((metricsAuth === 'kubernetes' || metricsAuth === 'jwt') && !kubernetes && kubeconfig === undefined) {
+    say('metricsAuth', `${metricsAuth} needs a cluster that knows the tokens: --kubernetes or --kubeconfig`);
   }
   return problems;
 }

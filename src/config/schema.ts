@@ -142,16 +142,16 @@ export const settings = {
     default: '127.0.0.1:9620',
     meaning: 'Where /metrics, /healthz and /readyz are served.',
   }),
-  metricsProfile: setting(oneOf('minimal', 'standard', 'full'), {
+  metricsProfile: setting(oneOf('basic', 'standard', 'full'), {
     placeholder: 'PROFILE',
     default: 'standard',
-    meaning: 'How many metrics there are of each task.',
+    meaning: 'How many metrics there are of each task: about 25 series, 55 or 110; docs/metrics.md lists them.',
   }),
-  metricsAuth: setting(oneOf('none', 'token', 'certificate'), {
+  metricsAuth: setting(oneOf('none', 'mtls', 'kubernetes', 'jwt'), {
     placeholder: 'WAY',
     defaultText: '`none` on loopback',
     meaning:
-      'Who may read /metrics: everybody (on loopback only), holders of a token that the cluster grants it, or of a certificate of metricsClientCa.',
+      'Who may read /metrics: everybody (on loopback only); holders of a certificate of metricsClientCa (`mtls`); of a token whose user may get /metrics, as the cluster says when asked (`kubernetes`); of a token signed with the cluster’s keys (`jwt`).',
   }),
   metricsTlsCert: setting(absolutePath, {
     placeholder: 'FILE',

@@ -1,32 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { toEndpoint, type EndpointSettings } from './endpoint.ts';
 
+function at(host: string): EndpointSettings['address'] {
+  return { host, port: 9620 };
+}
+
 const tls = { tlsCert: '/c', tlsKey: '/k' };
 
 describe('toEndpoint', () => {
   it.each<EndpointSettings>([
-    { address: '127.0.0.1:9620', auth: 'none' },
-    { address: 'localhost:0', auth: 'none' },
-    { address: '[::1]:9620', auth: 'none' },
-    { address: '127.5.5.5:9620', auth: 'kubernetes' },
-    { address: ':9620', auth: 'kubernetes', ...tls },
-    { address: '10.0.0.1:9620', auth: 'jwt', ...tls },
-    { address: '10.0.0.1:9620', auth: 'mtls', ...tls, clientCa: '/ca' },
-  ])('takes $address with $auth', (settings) => {
+    { address: at('127.0.0.1'), auth: 'none' },
+    { address: at('localhost'), auth: 'none' },
+    { address: at('::1'), auth: 'none' },
+    { address: at('127.5.5.5'), auth: 'kubernetes' },
+    { address: at('::'), auth: 'kubernetes', ...tls },
+    { address: at('10.0.0.1'), auth: 'jwt', ...tls },
+    { address: at('10.0.0.1'), auth: 'mtls', ...tls, clientCa: '/ca' },
+  ])('takes $address.host with $auth', (settings) => {
     expect(toEndpoint(settings).auth).toBe(settings.auth);
   });
 
   it.each<[EndpointSettings, string]>([
-    [{ address: '0.0.0.0:9620', auth: 'none' }, '--metrics-tls-cert and --metrics-tls-key are needed'],
-    [{ address: ':9620', auth: 'kubernetes' }, '--metrics-tls-cert and --metrics-tls-key are needed'],
-    [{ address: '10.0.0.1:9620', auth: 'none', ...tls }, '--metrics-auth must be'],
-    [{ address: '10.0.0.1:9620', auth: 'mtls', ...tls }, '--metrics-client-ca'],
-    [{ address: '127.0.0.1.example:9620', auth: 'none' }, 'not on loopback'],
-    [{ address: '127.0.0.1:9620', auth: 'none', tlsCert: '/c' }, '--metrics-tls-key is needed'],
-    [{ address: '127.0.0.1:9620', auth: 'none', tlsKey: '/k' }, '--metrics-tls-cert is needed'],
-    [{ address: '127.0.0.1:9620', auth: 'none', clientCa: '/ca' }, '--metrics-client-ca'],
-    [{ address: '9620', auth: 'none' }, 'not host:port'],
-    [{ address: '127.0.0.1:99999', auth: 'none' }, 'not host:port'],
+    [{ address: at('0.0.0.0'), auth: 'none' }, '--metrics-tls-cert and --metrics-tls-key are needed'],
+    [{ address: at('::'), auth: 'kubernetes' }, '--metrics-tls-cert and --metrics-tls-key are needed'],
+    [{ address: at('10.0.0.1'), auth: 'none', ...tls }, '--metrics-auth must be'],
+    [{ address: at('10.0.0.1'), auth: 'mtls', ...tls }, '--metrics-client-ca'],
+    [{ address: at('127.0.0.1.example'), auth: 'none' }, 'not on loopback'],
+    [{ address: at('127.0.0.1'), auth: 'none', tlsCert: '/c' }, '--metrics-tls-key is needed'],
+    [{ address: at('127.0.0.1'), auth: 'none', tlsKey: '/k' }, '--metrics-tls-cert is needed'],
+    [{ address: at('127.0.0.1'), auth: 'none', clientCa: '/ca' }, '--metrics-client-ca'],
   ])('refuses %o', (settings, text) => {
     expect(() => toEndpoint(settings)).toThrow(text);
   });

@@ -4,8 +4,8 @@ export type MetricsAuth = 'none' | 'mtls' | 'kubernetes' | 'jwt';
 
 /** Where and how the endpoint is offered, as it is set. */
 export interface EndpointSettings {
-  /** `host:port`, `[host]:port` or `:port`; port 0 takes a free one. */
-  readonly address: string;
+  /** Port 0 takes a free one. */
+  readonly address: { readonly host: string; readonly port: number };
   readonly auth: MetricsAuth;
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
@@ -30,7 +30,7 @@ export interface TlsFiles {
  * setting.
  */
 export function toEndpoint(settings: EndpointSettings): Endpoint {
-  const { host, port } = parseAddress(settings.address);
+  const { host, port } = settings.address;
   const tls = toTls(settings);
   const { auth } = settings;
   if (!isLoopback(host)) {
@@ -46,7 +46,7 @@ export function toEndpoint(settings: EndpointSettings): Endpoint {
 }
 
 function refusal({ address }: EndpointSettings, needed: string): InvalidArgumentError {
-  return new InvalidArgumentError(`--metrics-address ${address} is not on loopback: ${needed}`);
+  return new InvalidArgumentError(`--metrics-address ${address.host}:${address.port} is not on loopback: ${needed}`);
 }
 
 function toTls({ tlsCert, tlsKey, clientCa }: EndpointSettings): TlsFiles | undefined {
@@ -58,14 +58,6 @@ function toTls({ tlsCert, tlsKey, clientCa }: EndpointSettings): TlsFiles | unde
   if (!tlsKey) throw new InvalidArgumentError('--metrics-tls-cert: --metrics-tls-key is needed');
   if (!tlsCert) throw new InvalidArgumentError('--metrics-tls-key: --metrics-tls-cert is needed');
   return { cert: tlsCert, key: tlsKey, ...(clientCa ? { clientCa } : {}) };
-}
-
-/** Splits `host:port`; no host is every address. Throws InvalidArgumentError. */
-export function parseAddress(address: string): { readonly host: string; readonly port: number } {
-  const parts = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
-  const port = Number(parts?.[3]);
-  if (!parts || port > 65_535) throw new InvalidArgumentError(`--metrics-address ${address}: not host:port`);
-  return { host: (parts[1] ?? parts[2]) || '::', port };
 }
 
 function isLoopback(host: string): boolean {

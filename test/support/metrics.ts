@@ -84,7 +84,7 @@ export async function serve(
   settings: Partial<EndpointSettings> = {},
   more: Partial<MetricsServerOptions> = {},
 ): Promise<{ readonly server: MetricsServer; readonly port: number }> {
-  const endpoint = toEndpoint({ address: '127.0.0.1:0', auth: 'none', ...settings });
+  const endpoint = toEndpoint({ address: { host: '127.0.0.1', port: 0 }, auth: 'none', ...settings });
   const server = new MetricsServer({
     ...{ endpoint, log: silentLog(), ready: () => true, expose: (format) => metrics.expose(format) },
     ...more,
