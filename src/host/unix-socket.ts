@@ -1,0 +1,27 @@
+import { createConnection } from 'node:net';
+import { isErrno } from '#errors/errors.ts';
+
+/** Whether somebody accepts connections at a socket's file; false when there is none or nobody is left. */
+export async function socketAnswers(path: string): Promise<boolean> {
+  return await new Promise((resolve, reject) => {
+    const connection = createConnection(path);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', (error) => {
+      if (isErrno(error, 'ECONNREFUSED', 'ENOENT', 'ENOTSOCK')) resolve(false);
+      else reject(error);
+    });
+  });
+}
+
+/** Runs `work` so that files that it makes are open to their owner alone, and gives the usual mask back. */
+export async function privately<T>(work: () => Promise<T>): Promise<T> {
+  const mask = process.umask(0o177);
+  try {
+    return await work();
+  } finally {
+    process.umask(mask);
+  }
+}
