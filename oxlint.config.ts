@@ -2,11 +2,17 @@ import { defineConfig } from 'oxlint';
 
 /** Folder of src/ → the folders it may import. Read downwards: what stands lower knows nothing of what stands higher. */
 const mayImport = {
+  // Parts of the composition root: they wire all that stands below.
+  agent: [
+    ...['errors', 'async', 'log', 'config', 'oci', 'host', 'cgroup', 'task', 'runtime', 'images', 'logs'],
+    ...['kubernetes', 'metrics', 'api'],
+  ],
   cli: ['errors', 'log', 'oci', 'config', 'host', 'api'],
   config: ['errors', 'host'],
   api: ['errors', 'async', 'log', 'oci', 'cgroup', 'task', 'images'],
   kubernetes: ['errors', 'async', 'log', 'oci', 'host', 'task', 'images'],
   metrics: ['errors', 'async', 'log', 'host', 'cgroup', 'task'],
+  logs: ['errors', 'async', 'log', 'host', 'task', 'runtime', 'api'],
   runtime: ['errors', 'async', 'log', 'oci', 'host', 'cgroup', 'task'],
   images: ['errors', 'async', 'log', 'oci', 'host'],
   task: ['errors', 'async', 'log', 'oci', 'cgroup'],

@@ -1,0 +1,60 @@
+import { posix } from 'node:path';
+import { CgroupGroup } from '#cgroup/group.ts';
+import type { Hierarchy } from '#cgroup/hierarchy.ts';
+import type { TaskRef } from '#task/ids.ts';
+
+/** Where the agent's cgroups are. */
+export interface CgroupPlaces {
+  /** Path of the parent from the root of the cgroups. */
+  readonly parent: string;
+  /** A task's place, as the runtime is told: a path, or `slice:prefix:name` with the systemd driver. */
+  readonly pathOf: (ref: TaskRef, requested?: string) => string;
+}
+
+export interface CgroupSettings {
+  readonly cgroupParent: string;
+  readonly cgroupDriver: 'cgroupfs' | 'systemd';
+}
+
+/** Tasks are at `<parent>/<namespace>/<id>`; what an API client asks for is placed below the parent, wherever it points. */
+export function cgroupPlaces({ cgroupParent, cgroupDriver }: CgroupSettings): CgroupPlaces {
+  if (cgroupDriver === 'systemd') {
+    return {
+      parent: slicePath(cgroupParent),
+      pathOf: ({ namespace, id }, requested) =>
+        requested === undefined
+          ? // Identifiers hold no two hyphens in a row, so that no two tasks share a unit.
+            `${cgroupParent}:runlet-${namespace}-:${id}`
+          : `${cgroupParent}:runlet-api-:${unitName(requested)}`,
+    };
+  }
+  return {
+    parent: cgroupParent,
+    pathOf: ({ namespace, id }, requested) =>
+      requested === undefined || !inside(requested)
+        ? `${cgroupParent}/${namespace}/${id}`
+        : `${cgroupParent}${inside(requested)}`,
+  };
+}
+
+/** Makes the parent in every tree, so that it is there before the first task and its limits are the administrator's to set. */
+export function makeParent(hierarchy: Hierarchy, { parent }: CgroupPlaces): void {
+  new CgroupGroup(hierarchy, parent).create();
+}
+
+/** The path from the parent, without steps upwards; empty for the root. */
+function inside(requested: string): string {
+  const path = posix.normalize(`/${requested}`);
+  return path === '/' ? '' : path.replace(/\/$/, '');
+}
+
+function unitName(requested: string): string {
+  const name = inside(requested.replaceAll(':', '/')).slice(1);
+  return name.replaceAll('/', '--').replaceAll(/[^\w.@-]/g, '_') || 'root';
+}
+
+/** systemd.slice(5): every hyphen is a step. */
+function slicePath(slice: string): string {
+  const parts = slice.slice(0, -'.slice'.length).split('-');
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join('-')}.slice`).join('');
+}
