@@ -3,6 +3,8 @@ import { processShell } from '#cli/process-shell.ts';
 import { runProgram, type OwnCommand } from '#cli/program.ts';
 
 /** Commands with arguments of their own. */
-const own: readonly OwnCommand[] = [];
+const own: readonly OwnCommand[] = [
+  { name: 'agent', summary: 'run the agent of this node', load: () => import('#cli/agent.ts') },
+];
 
 process.exitCode = await runProgram(process.argv.slice(2), processShell(manifest.version, process.env), own);

@@ -27,6 +27,8 @@ export async function lockFile(path: string): Promise<AsyncDisposable> {
   return {
     [Symbol.asyncDispose]: async () => {
       stdin.end();
+      // Whoever leaves waits for it, with nothing else to stay for.
+      child.ref();
       await exitOf(child);
     },
   };

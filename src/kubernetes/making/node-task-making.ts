@@ -7,7 +7,7 @@ import { specTypeUrl, type Container, type ContainerStore } from '#task/containe
 import { isIdentifier, parseNamespace, parseTaskId, refKey, type TaskRef } from '#task/ids.ts';
 import type { TaskManager } from '#task/task-manager.ts';
 import type { Task } from '#task/task.ts';
-import { removeVolumes } from '../node-task/apply-volumes.ts';
+import { releaseMounts, removeVolumes } from '../node-task/apply-volumes.ts';
 import type { NodeTask } from '../node-task/types.ts';
 import { keepLogs, removeLogs } from './kept-logs.ts';
 import type { MadeTask, MakeOptions, PreparedTask, RemoveOptions, TaskMaking } from './making.ts';
@@ -19,6 +19,8 @@ export interface MakingContext extends PrepareContext {
   readonly containers: ContainerStore;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told when logs have lost their object and are kept for a time. */
+  readonly logsKept: () => void;
 }
 
 /** TaskMaking over the core and the images. */
@@ -50,19 +52,22 @@ export class NodeTaskMaking implements TaskMaking {
   }
 
   async endRun(ref: TaskRef, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const { tasks, images } = this.#context;
+    const { tasks, images, root } = this.#context;
     if (tasks.find(ref)) await tasks.delete(ref, signal ? { signal } : {});
+    // A hostPath may hold the agent's own folders, and so the layer that goes next.
+    await releaseMounts(volumesFolder(root, ref));
     await images.removeRootfs(refKey(ref));
   }
 
   async remove(ref: TaskRef, { keepLogsAs, signal }: RemoveOptions): Promise<void> {
-    const { containers, root, logDir } = this.#context;
+    const { containers, root, logDir, clock, logsKept } = this.#context;
     await this.endRun(ref, signal ? { signal } : {});
     await removeVolumes(volumesFolder(root, ref));
     if (keepLogsAs === undefined) await removeLogs(logFolder(logDir, ref));
-    else keepLogs(logFolder(logDir, ref), keepLogsAs);
+    else await keepLogs(logFolder(logDir, ref), keepLogsAs, clock.nowMs());
     // Last: until here another try finds out what there is to remove.
     if (containers.find(ref)) await containers.delete(ref);
+    if (keepLogsAs !== undefined) logsKept();
   }
 
   async sweep(): Promise<void> {

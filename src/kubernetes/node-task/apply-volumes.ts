@@ -37,6 +37,11 @@ export async function applyVolumes(plan: VolumePlan, options: ApplyVolumes): Pro
   return [...(await networkMounts(plan)).filter((made) => !taken.has(made.destination)), ...mounts];
 }
 
+/** Lets go of what was mounted for a run that is over; the data of the volumes stays for the next one. */
+export async function releaseMounts(folder: string): Promise<void> {
+  for (const { mountPoint } of mountsBelow(join(folder, 'mounts'))) await unmount(mountPoint);
+}
+
 /** Unmounts and removes all that applyVolumes made below a folder; what hostPaths hold stays. Nothing there is success. */
 export async function removeVolumes(folder: string): Promise<void> {
   for (const { mountPoint } of mountsBelow(folder)) await unmount(mountPoint);
@@ -127,7 +132,8 @@ async function openHostPath(path: string, type: HostPathType, allowed: readonly 
 async function allowedRoot(path: string, allowed: readonly string[]): Promise<string | undefined> {
   for (const folder of allowed) {
     const root = folder.replace(/\/+$/, '');
-    if ((path === root || path.startsWith(`${root}/`)) && (await realPath(root || '/')) !== undefined) return root;
+    if ((path === root || path.startsWith(`${root}/`)) && (await realPath(root || '/')) !== undefined)
+      return root || '/';
   }
   return undefined;
 }
