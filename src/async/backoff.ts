@@ -23,6 +23,8 @@ export interface RetryOptions {
   readonly retryable: (error: unknown) => boolean;
   /** How many times in all the work may run. */
   readonly attempts: number;
+  /** A wait that the failure itself asks for, such as a server's Retry-After; the longer of the two counts. */
+  readonly atLeastMs?: (error: unknown) => number | undefined;
 }
 
 /** The only loop that tries again: runs `work` until it succeeds, fails for good or has used its attempts. */
@@ -32,10 +34,8 @@ export async function retry<T>(work: (attempt: number) => Promise<T>, options: R
       return await work(attempt);
     } catch (error) {
       if (attempt >= options.attempts || !options.retryable(error)) throw error;
-      await options.clock.sleep(
-        backoffMs(options.policy, attempt, () => options.clock.random()),
-        options.signal,
-      );
+      const ms = backoffMs(options.policy, attempt, () => options.clock.random());
+      await options.clock.sleep(Math.max(ms, options.atLeastMs?.(error) ?? 0), options.signal);
     }
   }
 }
