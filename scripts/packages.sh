@@ -6,33 +6,38 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-# Group → packages. `needs` may name a package twice.
+# What the agent runs: runtime, monitor, images; flock, nsenter and mount; busybox for root file systems of examples and tests.
+agent='runc conmon skopeo umoci util-linux mount busybox-static'
+# API servers: etcd is Debian's, the rest is built (test-servers.sh) in a root file system that mmdebstrap makes.
+servers='etcd-server mmdebstrap debian-archive-keyring ca-certificates curl openssl unzip'
+
+# Group → packages.
 packages_of() {
   case $1 in
     check) echo git ;;
-    # What the agent itself runs: runtime, monitor, images; flock, mount and nsenter; busybox for the examples.
-    quickstart) echo runc conmon skopeo umoci util-linux mount busybox-static ;;
-    # The real peers of test/node: a second runtime, ctr, a registry, promtool; images made damaged by tar and gzip.
-    node) echo runc conmon skopeo umoci util-linux mount busybox-static crun containerd docker-registry prometheus procps tar gzip openssl iproute2 iptables git ;;
+    quickstart) echo "$agent" ;;
+    # A second runtime, ctr, a registry, promtool.
+    node) echo "$agent crun containerd docker-registry prometheus procps openssl iproute2 iptables git" ;;
     # A virtual machine with cgroup v2. Its kernel is unpacked from linux-image-amd64, never installed.
-    vm) echo qemu-system-x86 cpio gzip busybox-static ;;
-    # The sources of the API server need Debian's Go; etcd is Debian's.
-    cluster) echo runc conmon skopeo umoci util-linux mount busybox-static etcd-server openssl curl ca-certificates unzip ;;
+    vm) echo "$agent qemu-system-x86 cpio" ;;
+    cluster) echo "$agent $servers" ;;
     chart) echo openssl unzip prometheus ca-certificates ;;
-    e2e) echo runc conmon skopeo umoci util-linux mount busybox-static etcd-server openssl curl ca-certificates unzip containerd containernetworking-plugins iptables iproute2 buildah mmdebstrap gcc libc6-dev procps ;;
+    # kubelet wants containerd and plugins for its network; the agent's image wants buildah.
+    e2e) echo "$agent $servers containerd containernetworking-plugins iptables iproute2 buildah gcc libc6-dev procps" ;;
     image) echo buildah mmdebstrap skopeo ;;
     *) fail "no such group of packages: $1" ;;
   esac
 }
 
-is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
-
+wanted=''
+for group; do wanted="$wanted $(packages_of "$group")" || exit 1; done
+# One question for all: what comes first of the lines is there or was there, what has `installed` behind it is there.
+# shellcheck disable=SC2086 # a list of names
+known=$(dpkg-query -W -f ' ${Package} ${db:Status-Status} ' $wanted 2>/dev/null || true)
 missing=''
-for group; do
-  for package in $(packages_of "$group"); do
-    is_installed "$package" && continue
-    case " $missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac
-  done
+for package in $wanted; do
+  case "$known" in *" $package installed "*) continue ;; esac
+  case "$missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac
 done
 [ -n "$missing" ] || exit 0
 need_root "installing$missing"

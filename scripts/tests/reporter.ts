@@ -23,12 +23,22 @@ export default class ReportFile implements Reporter {
 }
 
 function toReport(modules: readonly TestModule[], unhandled: readonly Thrown[]): RunReport {
-  const of = (module: TestModule) => unhandled.filter((error) => error['VITEST_TEST_PATH'] === module.moduleId);
-  const placed = new Set(modules.flatMap(of));
+  // A worker that died says nothing of its file: it is the one that has not ended.
+  const halfDone = modules.find((module) => [...module.children.allTests()].some((test) => !isEnded(test)));
+  const fileOf = (error: Thrown) => modules.find(({ moduleId }) => moduleId === error['VITEST_TEST_PATH']) ?? halfDone;
   return {
-    files: modules.map((module) => toFile(module, of(module))),
-    errors: unhandled.filter((error) => !placed.has(error)).map(describe),
+    files: modules.map((module) =>
+      toFile(
+        module,
+        unhandled.filter((error) => fileOf(error) === module),
+      ),
+    ),
+    errors: unhandled.filter((error) => fileOf(error) === undefined).map(describe),
   };
+}
+
+function isEnded(test: TestCase): boolean {
+  return test.result().state !== 'pending';
 }
 
 function toFile(module: TestModule, unhandled: readonly Thrown[]): FileOutcome {
@@ -52,7 +62,7 @@ function toTest(test: TestCase): TestOutcome {
     case 'passed':
       return { name, state: 'passed', retries };
     case 'skipped':
-      return { name, state: 'skipped', ...(result.note === undefined ? {} : { note: result.note }) };
+      return { name, state: 'skipped', note: result.note ?? reasonOfSkip(test) };
     case 'failed':
       return { name, state: 'failed', retries, note: result.errors.map(describe).join('\n') };
     case 'pending':
@@ -60,9 +70,22 @@ function toTest(test: TestCase): TestOutcome {
   }
 }
 
+function reasonOfSkip({ parent }: TestCase): string {
+  return parent.errors().length > 0 ? 'what had to be before it failed' : 'its file says so';
+}
+
+/** Message, the frames that are ours, and what caused it. */
 function describe(error: Thrown): string {
-  const text = error.stack?.includes(error.message ?? '')
-    ? error.stack
-    : `${error.name}: ${error.message}\n${error.stack}`;
-  return stripVTControlCharacters(text);
+  const stack = error.stack ?? '';
+  const text = stack.includes(error.message ?? '') ? stack : `${error.name}: ${error.message}\n${stack}`;
+  const lines = stripVTControlCharacters(text)
+    .split('\n')
+    .filter((line) => !/^ +at .*(?:node_modules\/|node:)/u.test(line));
+  const { cause } = error;
+  if (isThrown(cause)) lines.push(`${cause.name}: ${cause.message}`);
+  return lines.join('\n');
+}
+
+function isThrown(value: unknown): value is Thrown {
+  return typeof value === 'object' && value !== null && 'message' in value;
 }
