@@ -1,5 +1,5 @@
 import type { StatsDetail } from '#cgroup/stats.ts';
-import { errorMessage } from '#errors/errors.ts';
+import { errorCode, errorMessage } from '#errors/errors.ts';
 import type { Log } from '#log/log.ts';
 import { refKey, type TaskRef } from '#task/ids.ts';
 import type { TaskManager } from '#task/task-manager.ts';
@@ -42,7 +42,7 @@ export class Metrics implements Disposable {
   readonly #finished: FinishedTasks;
   readonly #snapshots: Snapshots;
   readonly #writer: TaskWriter;
-  readonly #subscription: Disposable;
+  readonly #subscriptions: readonly Disposable[];
   #lastBytes = 0;
 
   constructor(options: MetricsOptions) {
@@ -50,7 +50,12 @@ export class Metrics implements Disposable {
     this.#options = options;
     this.agent = new AgentMetrics(build);
     this.#finished = new FinishedTasks(this.agent, (ref: TaskRef) => tasks.find(ref));
-    this.#subscription = tasks.events.subscribe((event) => this.#finished.onEvent(event));
+    this.#subscriptions = [
+      tasks.events.subscribe((event) => this.#finished.onEvent(event)),
+      tasks.operations.subscribe(({ verb, durationMs, ...failure }) =>
+        this.agent.operation(verb, durationMs / 1000, 'error' in failure ? errorCode(failure.error) : undefined),
+      ),
+    ];
     this.#writer = new TaskWriter(familiesOf(profile));
     const devices = new DeviceNames();
     this.#snapshots = new Snapshots({
@@ -85,7 +90,7 @@ export class Metrics implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#subscription[Symbol.dispose]();
+    for (const subscription of this.#subscriptions) subscription[Symbol.dispose]();
   }
 
   #facts(task: Task): TaskFacts {

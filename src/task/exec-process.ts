@@ -3,6 +3,7 @@ import { FailedPreconditionError } from '#errors/errors.ts';
 import type { TaskContext } from './context.ts';
 import { lostExit, neverRanExit } from './exits.ts';
 import { refKey, type ExecId, type TaskRef } from './ids.ts';
+import { observed } from './operations.ts';
 import { Process } from './process.ts';
 import type { Cancellable, ExecRecord, Exit, ProcessRef } from './runtime.ts';
 import { followExec, type ExecPhase, type Status, type Verb } from './state.ts';
@@ -63,7 +64,11 @@ export class ExecProcess extends Process {
   }
 
   /** Runs it; returns its pid. Throws FailedPreconditionError unless it is created and its task can run it, else as the runtime. */
-  async start({ signal }: Cancellable = {}): Promise<number> {
+  start({ signal }: Cancellable = {}): Promise<number> {
+    return observed(this.context, 'start', () => this.#start(signal));
+  }
+
+  async #start(signal: AbortSignal | undefined): Promise<number> {
     using _lock = await this.#host.lock.acquire(signal);
     this.check('start');
     this.#host.checkMayStart();
@@ -84,13 +89,19 @@ export class ExecProcess extends Process {
   }
 
   /** Sends a signal. Throws FailedPreconditionError before the start, NotFoundError after the end. */
-  async kill(signal: number): Promise<void> {
-    this.check('kill');
-    await this.signal(signal);
+  kill(signal: number): Promise<void> {
+    return observed(this.context, 'kill', async () => {
+      this.check('kill');
+      await this.signal(signal);
+    });
   }
 
   /** Forgets it and frees its id. One that never started answers 0; a running one is refused. */
-  async delete({ signal }: Cancellable = {}): Promise<Exit> {
+  delete({ signal }: Cancellable = {}): Promise<Exit> {
+    return observed(this.context, 'delete', () => this.#delete(signal));
+  }
+
+  async #delete(signal: AbortSignal | undefined): Promise<Exit> {
     using _lock = await this.#host.lock.acquire(signal);
     this.check('delete');
     await this.context.runtime.deleteExec(this.#host.ref, this.execId);

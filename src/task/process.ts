@@ -3,6 +3,7 @@ import type { TaskContext } from './context.ts';
 import type { TaskFact } from './events.ts';
 import { HeldNotices } from './held-notices.ts';
 import type { Attachment, ProcessIo } from './io.ts';
+import { observed } from './operations.ts';
 import type { Cancellable, Exit, ProcessRef } from './runtime.ts';
 import type { Phase, Status, Verb } from './state.ts';
 import { Waiters } from './waiters.ts';
@@ -69,11 +70,12 @@ export abstract class Process {
   }
 
   /** Sets the size of the process's terminal; nothing without one. More than 16 bits are cut off, as the kernel does. */
-  async resize(size: TerminalSize): Promise<void> {
-    this.check('resize');
-    if (!this.io.terminal || this.#exit) return;
-    const { width, height } = size;
-    await this.context.runtime.resize(this.ref, { width: width & largestSize, height: height & largestSize });
+  resize({ width, height }: TerminalSize): Promise<void> {
+    return observed(this.context, 'resize', async () => {
+      this.check('resize');
+      if (!this.io.terminal || this.#exit) return;
+      await this.context.runtime.resize(this.ref, { width: width & largestSize, height: height & largestSize });
+    });
   }
 
   /** Gives up the agent's own writing end of stdin. Harmless when done twice or after the end. */

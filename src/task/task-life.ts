@@ -9,6 +9,7 @@ import { killedExit, killSignal, lostExit } from './exits.ts';
 import { refKey, type ExecId, type TaskId, type TaskRef } from './ids.ts';
 import { InitEnd } from './init-end.ts';
 import { KeptStats } from './kept-stats.ts';
+import { observed } from './operations.ts';
 import { Process } from './process.ts';
 import type { Cancellable, Exit, TaskRecord } from './runtime.ts';
 import { follow, toStatus, type Phase, type Status, type Verb } from './state.ts';
@@ -165,7 +166,16 @@ export abstract class TaskLife extends Process {
   }
 
   /** Runs a verb that changes the task: alone, and only if the table allows it when its turn has come. */
-  protected async change<T>(verb: Verb, signal: AbortSignal | undefined, act: (next: Phase) => Promise<T>): Promise<T> {
+  protected change<T>(
+    verb: Exclude<Verb, 'exited'>,
+    signal: AbortSignal | undefined,
+    act: (next: Phase) => Promise<T>,
+  ): Promise<T> {
+    return observed(this.context, verb, () => this.inTurn(verb, signal, act));
+  }
+
+  /** The same as a part of a verb that is measured as a whole. */
+  protected async inTurn<T>(verb: Verb, signal: AbortSignal | undefined, act: (next: Phase) => Promise<T>): Promise<T> {
     using _lock = await this.#lock.acquire(signal);
     return await act(this.follow(verb));
   }

@@ -4,6 +4,7 @@ import type { Log } from '#log/log.ts';
 import type { TaskContext } from './context.ts';
 import { EventBus, type TaskEvent } from './events.ts';
 import { refKey, type Namespace, type TaskRef } from './ids.ts';
+import { observed, type Operation } from './operations.ts';
 import { planAdoption } from './recover.ts';
 import type { Cancellable, Exit, FoundTask, ProcessRef, Runtime, RuntimeListener } from './runtime.ts';
 import { Task } from './task.ts';
@@ -26,6 +27,8 @@ interface Entry {
 /** All tasks of the node, by namespace and id. An id is taken from the beginning of a create to the end of a delete. */
 export class TaskManager implements AsyncDisposable {
   readonly events: EventBus<TaskEvent>;
+  /** Every verb of a task or process that has come to its end, with its duration. */
+  readonly operations: EventBus<Operation>;
   readonly #context: TaskContext;
   readonly #defaults: TaskDefaults;
   readonly #entries = new Map<string, Entry>();
@@ -36,7 +39,8 @@ export class TaskManager implements AsyncDisposable {
   constructor(options: TaskManagerOptions) {
     const { runtime, clock, log } = options;
     this.events = new EventBus((error) => log.error({ err: error }, 'a listener to task events failed'));
-    this.#context = { runtime, clock, log, events: this.events };
+    this.operations = new EventBus((error) => log.error({ err: error }, 'a listener to operations failed'));
+    this.#context = { runtime, clock, log, events: this.events, operations: this.operations };
     this.#defaults = options;
   }
 
@@ -52,7 +56,11 @@ export class TaskManager implements AsyncDisposable {
   }
 
   /** Makes a task, which then waits for its start. Throws AlreadyExistsError for an id that is taken, else as the runtime. */
-  async create(request: CreateTask, options: Cancellable = {}): Promise<Task> {
+  create(request: CreateTask, options: Cancellable = {}): Promise<Task> {
+    return observed(this.#context, 'create', () => this.#create(request, options));
+  }
+
+  async #create(request: CreateTask, options: Cancellable): Promise<Task> {
     this.#refuseWhenClosed();
     const record = toTaskRecord(request, this.#defaults, this.#context.clock.nowMs());
     this.#refuseTaken(record);
@@ -93,7 +101,11 @@ export class TaskManager implements AsyncDisposable {
    * Removes a task that has ended or was never started; the latter is killed first and answers 137. The id is free once
    * nothing is left, just before the event. Throws NotFoundError, and FailedPreconditionError while it runs.
    */
-  async delete(ref: TaskRef, options: Cancellable = {}): Promise<Exit> {
+  delete(ref: TaskRef, options: Cancellable = {}): Promise<Exit> {
+    return observed(this.#context, 'delete', () => this.#delete(ref, options));
+  }
+
+  async #delete(ref: TaskRef, options: Cancellable): Promise<Exit> {
     this.#refuseWhenClosed();
     const task = this.get(ref);
     return await task.delete(options, () => void this.#entries.delete(refKey(ref)));

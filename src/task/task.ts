@@ -6,6 +6,7 @@ import type { ExecProcess } from './exec-process.ts';
 import { killSignal } from './exits.ts';
 import type { ExecId, Namespace } from './ids.ts';
 import type { ProcessIo } from './io.ts';
+import { observed } from './operations.ts';
 import type { Cancellable, CheckpointOptions } from './runtime.ts';
 import { follow } from './state.ts';
 import { TaskLife, type TaskState } from './task-life.ts';
@@ -92,7 +93,11 @@ export class Task extends TaskLife {
    * Sends a signal to the first process or, with `all`, to every process of the task; 0 only asks. All of a stopped task is
    * nobody, which is no error. A KILL ends a task that waits to be restored, although it has no process yet.
    */
-  async kill(signal: number, { all = false }: { readonly all?: boolean } = {}): Promise<void> {
+  kill(signal: number, { all = false }: { readonly all?: boolean } = {}): Promise<void> {
+    return observed(this.context, 'kill', () => this.#kill(signal, all));
+  }
+
+  async #kill(signal: number, all: boolean): Promise<void> {
     if (all && this.currentPhase === 'stopped') return;
     if (this.restoring && (await this.#killRestoring(signal))) return;
     follow(all ? this.currentPhase : this.knownPhase, 'kill', this.name);
@@ -152,7 +157,7 @@ export class Task extends TaskLife {
 
   /** There is nobody to signal before a restore, nor known who it is while one is under way: in turn. False when it is over. */
   #killRestoring(signal: number): Promise<boolean> {
-    return this.change('kill', undefined, () => {
+    return this.inTurn('kill', undefined, () => {
       const { restoring } = this;
       if (restoring && signal === killSignal) this.endAsKilled();
       return Promise.resolve(restoring);

@@ -39,11 +39,16 @@ export class FakeRuntime implements Runtime {
   readonly sizes: string[] = [];
   /** Readers of statistics that are open now. */
   openReaders = 0;
+  /** How often statistics were read. */
+  readings = 0;
+  /** What is read of every task; by default what the machine knows. */
+  stats: TaskStats | undefined;
   /** Whether signals end processes; a test that says false ends them itself. */
   mortal = true;
   /** Whether the end of a first process is told before those of its execs. */
   tellsInitFirst = true;
   readonly #clock: Clock;
+  readonly #statsFailures = new Map<string, Error>();
   #listener: RuntimeListener | undefined;
 
   constructor(options: { readonly machine?: FakeMachine; readonly clock?: Clock } = {}) {
@@ -71,6 +76,11 @@ export class FakeRuntime implements Runtime {
     const task = this.#task(ref);
     task.oomKills += 1n;
     this.#listener?.outOfMemory(ref);
+  }
+
+  /** Makes every reading of a task's statistics fail. */
+  failStats(ref: TaskRef, error: Error): void {
+    this.#statsFailures.set(refKey(ref), error);
   }
 
   async recover(listener: RuntimeListener): Promise<readonly FoundTask[]> {
@@ -278,6 +288,10 @@ export class FakeRuntime implements Runtime {
   #read(ref: TaskRef): TaskStats | undefined {
     const task = this.machine.task(ref);
     if (!task) return undefined;
+    this.readings += 1;
+    const failure = this.#statsFailures.get(refKey(ref));
+    if (failure) throw failure;
+    if (this.stats) return this.stats;
     const current = BigInt(processesOf(task).filter(isLive).length);
     return { version: 2, memory: { usageBytes: 4096n, oomKills: task.oomKills }, pids: { current } };
   }
