@@ -1,3 +1,4 @@
+import { delimiter } from 'node:path';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { CancelledError, CommandFailedError, NotFoundError } from '#errors/errors.ts';
@@ -114,9 +115,12 @@ function cancelled(program: string, signal: AbortSignal | undefined): CancelledE
   return new CancelledError(`${program} was ended because its caller gave up`, { cause: signal?.reason });
 }
 
-/** Where PATH is the only variable handed to programs: an agent's environment may hold secrets. */
-export function minimalEnvironment(): Record<string, string> {
-  return { PATH: searchPath() };
+/**
+ * Where PATH is the only variable handed to programs: an agent's environment may hold secrets. `first` is a folder that is
+ * searched before the others.
+ */
+export function minimalEnvironment(first?: string): Record<string, string> {
+  return { PATH: first === undefined ? searchPath() : `${first}${delimiter}${searchPath()}` };
 }
 
 const fallbackPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -13,6 +13,8 @@ export interface RuntimeContext {
   readonly monitors: CgroupGroup;
   /** Absolute path of conmon. */
   readonly conmon: string;
+  /** A folder that goes before PATH for the runtime, where CRIU is not on it. */
+  readonly criuFolder?: string;
   /** Whether to go by runc's files instead of its command where both do the same. */
   readonly fastPaths: boolean;
   readonly clock: Clock;

@@ -1,7 +1,8 @@
 import { isAbsolute } from 'node:path';
 import { InvalidArgumentError } from '#errors/errors.ts';
 import { Rollback } from '#async/rollback.ts';
-import { mount, mountsBelow, unmount } from '#host/mounts.ts';
+import { minimalEnvironment } from '#host/command.ts';
+import { mount, unmount } from '#host/mounts.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { TaskRecord } from '#task/runtime.ts';
 import type { MonitorKind } from './conmon/args.ts';
@@ -34,16 +35,10 @@ export function prepareSpec(spec: RuntimeSpec, record: TaskRecord, rootfs: strin
 export async function mountRootfs(task: SupervisedTask, signal?: AbortSignal): Promise<void> {
   await using undo = new Rollback();
   for (const each of task.record.rootfs) {
-    undo.add(() => unmountRootfs(task));
+    undo.add(() => unmount(task.bundle.rootfs));
     await mount(each, task.bundle.rootfs, signal);
   }
   undo.keep();
-}
-
-/** Takes away everything that is mounted in the bundle. */
-export async function unmountRootfs(task: SupervisedTask): Promise<void> {
-  if (task.record.rootfs.length === 0) return;
-  for (const entry of mountsBelow(task.bundle.path)) await unmount(entry.mountPoint);
 }
 
 export interface Making {
@@ -72,6 +67,7 @@ export async function makeProcess(context: RuntimeContext, task: SupervisedTask,
         streams: streams.monitor,
         kind,
       },
+      env: minimalEnvironment(context.criuFolder),
       stdio: streams.stdio,
       adopt: (pid) => context.monitors.add(pid),
       ...(beforeRun ? { beforeRun } : {}),

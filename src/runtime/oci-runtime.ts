@@ -1,3 +1,4 @@
+import { basename, dirname, isAbsolute } from 'node:path';
 import type { Clock } from '#async/clock.ts';
 import { Rollback } from '#async/rollback.ts';
 import { TaskGroup } from '#async/task-group.ts';
@@ -31,7 +32,7 @@ import { makeProcess, mountRootfs, prepareSpec, type Making } from './create.ts'
 import { settleExit, tellOutOfMemory } from './exits.ts';
 import { MonitoredProcess } from './monitored-process.ts';
 import { recoverTasks } from './recover.ts';
-import { removeTask, signalAll } from './remove.ts';
+import { endMonitors, removeTask, signalAll } from './remove.ts';
 import { releaseInit } from './runc/release-init.ts';
 import { execFifo } from './runc/state.ts';
 import type { RotationLimits } from './stdio/log-rotation.ts';
@@ -49,6 +50,8 @@ export interface OciRuntimeOptions {
   readonly hierarchy: Hierarchy;
   /** conmon's name on PATH or its path. */
   readonly conmon?: string;
+  /** Path of a program named `criu`; without it, PATH's is taken. */
+  readonly criu?: string;
   /** False goes by the runtime's commands alone, to compare. */
   readonly fastPaths?: boolean;
   readonly logRotation: RotationLimits;
@@ -75,6 +78,7 @@ export class OciRuntime implements Runtime {
       cgroupDriver,
       monitors: new CgroupGroup(hierarchy, `${cgroupParent}/.monitors`),
       conmon: findProgram(options.conmon ?? 'conmon'),
+      ...(options.criu === undefined ? {} : { criuFolder: criuFolder(options.criu) }),
       fastPaths: options.fastPaths ?? true,
       clock,
       log,
@@ -157,8 +161,8 @@ export class OciRuntime implements Runtime {
     const task = this.#tasks.get(refKey(ref));
     const exec = task?.execs.get(execId);
     if (!task || !exec) return;
-    exec.endMonitor();
     await this.#forget(exec);
+    await endMonitors(this.#context, [exec]);
     await removeTreeAtomic(exec.folder.path);
     task.execs.delete(execId);
   }
@@ -290,6 +294,12 @@ export class OciRuntime implements Runtime {
     await this.#stdio.ended(process);
     process[Symbol.dispose]();
   }
+}
+
+/** The runtime looks for CRIU by its name on PATH, so a path of another name is of no use. Throws InvalidArgumentError. */
+function criuFolder(criu: string): string {
+  if (isAbsolute(criu) && basename(criu) === 'criu') return dirname(criu);
+  throw new InvalidArgumentError(`cannot use ${criu} as CRIU: give the absolute path of a program named criu`);
 }
 
 function identityOf(process: MonitoredProcess): ProcessIdentity {

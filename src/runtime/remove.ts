@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { UnavailableError } from '#errors/errors.ts';
 import { freeze, readFreezer, thaw } from '#cgroup/freezer.ts';
 import { existsSync, removeFile, removeTree, writeTextSync } from '#host/files.ts';
+import { mountsBelow, unmount } from '#host/mounts.ts';
+import { isAlive } from '#host/process.ts';
 import type { RuntimeContext } from './context.ts';
-import { unmountRootfs } from './create.ts';
+import type { MonitoredProcess } from './monitored-process.ts';
 import type { SupervisedTask } from './supervised-task.ts';
 
 const killSignal = 9;
@@ -12,7 +14,10 @@ const killSignal = 9;
 const patienceMs = 10_000;
 
 /** Milliseconds between looks at a cgroup that is emptying. */
-const lookMs = 2;
+const lookMs = 1;
+
+/** How long a monitor may take to write down what it saw and to end by itself. */
+const monitorPatienceMs = 2000;
 
 /**
  * Sends a signal to every process of a task's cgroup; none left is success. A KILL is made sure of: v2 has one file for
@@ -47,16 +52,38 @@ export async function emptyCgroup(context: RuntimeContext, task: SupervisedTask)
 export async function removeTask(context: RuntimeContext, task: SupervisedTask): Promise<void> {
   task.bundle.writeJournal({ step: 'delete' });
   await emptyCgroup(context, task);
-  for (const process of task.processes) {
-    process.endMonitor();
-    process.releaseStdin();
-  }
+  for (const process of task.processes) process.releaseStdin();
+  if (task.init.exit === undefined) await endMonitors(context, task.processes);
+  await unmountAll(task);
   await removeContainer(context, task);
   await until(context, `the kernel does not let go of cgroup ${task.group.path}`, () =>
     Promise.resolve(task.group.remove()),
   );
-  await unmountRootfs(task);
+  await endMonitors(context, task.processes);
   await task.bundle.remove();
+}
+
+/**
+ * Waits until the monitors have reaped what they watched and ended by themselves, which takes a millisecond or two: where
+ * process 1 reaps nobody, what a killed monitor leaves unreaped would hold its cgroup for ever. One that stalls is ended.
+ */
+export async function endMonitors(context: RuntimeContext, processes: readonly MonitoredProcess[]): Promise<void> {
+  const end = context.clock.monotonicMs() + monitorPatienceMs;
+  const live = () => processes.filter(({ monitor }) => monitor !== undefined && isAlive(monitor));
+  while (live().length > 0 && context.clock.monotonicMs() < end) await context.clock.sleep(lookMs);
+  if (live().length === 0) return;
+  for (const process of live()) process.endMonitor();
+  await until(context, 'the monitors do not end', () => Promise.resolve(live().length === 0));
+}
+
+/**
+ * Takes away everything that is mounted in the bundle, and what a restore that was cut off left in the runtime's folder: CRIU
+ * mounts the task's root file system there, and whoever removes that folder would empty it.
+ */
+async function unmountAll(task: SupervisedTask): Promise<void> {
+  const { runtimeRoot, id } = task.record;
+  const mounts = [task.bundle.path, join(runtimeRoot, id)].flatMap((folder) => mountsBelow(folder));
+  for (const { mountPoint } of mounts) await unmount(mountPoint);
 }
 
 /** Removes what the runtime keeps: by hand where it is plain, by its command where only that knows how. */

@@ -1,5 +1,6 @@
 import { NotFoundError } from '#errors/errors.ts';
 import { CgroupGroup } from '#cgroup/group.ts';
+import { minimalEnvironment } from '#host/command.ts';
 import { findProgram } from '#host/programs.ts';
 import { refKey, type ExecId } from '#task/ids.ts';
 import type { FinalSample, ProcessRef, TaskRecord } from '#task/runtime.ts';
@@ -41,6 +42,7 @@ export class SupervisedTask {
       root: record.runtimeRoot,
       log: bundle.init.file('runtime.log'),
       systemdCgroup: systemd,
+      env: minimalEnvironment(context.criuFolder),
     });
     this.init = new MonitoredProcess({ namespace: record.namespace, id: record.id }, bundle.init, record.io);
   }

@@ -9,6 +9,9 @@ import type { TestNode } from './node.ts';
 
 export type NodePlaces = Pick<TestNode, 'state' | 'cgroupParent' | 'hierarchy' | 'rootfs'>;
 
+/** The runtime that the tests drive: runc, or the one that the test of other runtimes says. */
+export const testedRuntime = process.env['RUNLET_TEST_RUNTIME'] ?? 'runc';
+
 /** A runtime on a test's own node that notes what it tells. */
 export interface TestRuntime extends AsyncDisposable {
   readonly runtime: OciRuntime;
@@ -20,7 +23,12 @@ export interface TestRuntime extends AsyncDisposable {
 
 export function makeRuntime(
   node: NodePlaces,
-  options: { readonly fastPaths?: boolean; readonly maxBytes?: number; readonly maxFiles?: number } = {},
+  options: {
+    readonly fastPaths?: boolean;
+    readonly maxBytes?: number;
+    readonly maxFiles?: number;
+    readonly criu?: string;
+  } = {},
 ): TestRuntime & { recover(): ReturnType<OciRuntime['recover']> } {
   const exits: { process: ProcessRef; exit: Exit }[] = [];
   const outOfMemory: TaskRef[] = [];
@@ -34,6 +42,7 @@ export function makeRuntime(
     log: silentLog(),
     logRotation: { maxBytes: options.maxBytes ?? 10 * 1024 * 1024, maxFiles: options.maxFiles ?? 5 },
     ...(options.fastPaths === undefined ? {} : { fastPaths: options.fastPaths }),
+    ...(options.criu === undefined ? {} : { criu: options.criu }),
   });
   const find = (wanted: ProcessRef) =>
     exits.find(({ process }) => refKey(process) === refKey(wanted) && process.execId === wanted.execId)?.exit;
@@ -71,7 +80,7 @@ export function ref(id: string): TaskRef {
 export function record(node: NodePlaces, id: string, more: Partial<TaskRecord> = {}): TaskRecord {
   return {
     ...ref(id),
-    runtime: 'runc',
+    runtime: testedRuntime,
     runtimeRoot: `${node.state}/runc/default`,
     cgroupPath: `${node.cgroupParent}/default/${id}`,
     io: noIo,
@@ -97,6 +106,11 @@ export function spec(node: NodePlaces, args: readonly string[], more: Partial<Ru
     linux: { namespaces: (['pid', 'mount', 'ipc', 'uts', 'network'] as const).map((type) => ({ type })) },
     ...more,
   };
+}
+
+/** A shell's script as a task's arguments. */
+export function sh(script: string): readonly string[] {
+  return ['/bin/sh', '-c', script];
 }
 
 export function execRecord(id: string, args: readonly string[], io: ProcessIo = noIo): ExecRecord {

@@ -2,7 +2,6 @@ import type { ChildProcess } from '#host/spawn.ts';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { CancelledError, UnavailableError } from '#errors/errors.ts';
-import { minimalEnvironment } from '#host/command.ts';
 import { openDescriptor } from '#host/descriptors.ts';
 import { readTextSync } from '#host/files.ts';
 import { watchFolder } from '#host/folder-watch.ts';
@@ -16,6 +15,8 @@ import { parseSync } from './sync.ts';
 export interface MonitorStart {
   readonly program: string;
   readonly call: MonitorCall;
+  /** conmon's environment, which the runtime gets from it. */
+  readonly env: Readonly<Record<string, string>>;
   /** The first three descriptors: the process's own with `passthrough`, else conmon's. */
   readonly stdio: readonly ['ignore' | number, 'ignore' | number, 'ignore' | number];
   /** Called while conmon waits, so that it and all that it starts are in this cgroup. */
@@ -45,7 +46,7 @@ export async function startMonitored(start: MonitorStart): Promise<Monitored> {
   const child = await spawnProgram(start.program, monitorArgs(start.call), {
     cwd: folder.path,
     env: {
-      ...minimalEnvironment(),
+      ...start.env,
       ...{ _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
       ...(start.beforeRun ? { _OCI_ATTACHPIPE: '5' } : {}),
     },

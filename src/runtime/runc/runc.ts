@@ -14,6 +14,7 @@ export class RuntimeCommand {
   readonly #root: string;
   readonly #log: string;
   readonly #systemdCgroup: boolean;
+  readonly #env: Readonly<Record<string, string>>;
 
   constructor(options: {
     readonly program: string;
@@ -21,11 +22,13 @@ export class RuntimeCommand {
     /** Where the runtime's own messages go; the last error there is the text of a failure. */
     readonly log: string;
     readonly systemdCgroup: boolean;
+    readonly env: Readonly<Record<string, string>>;
   }) {
     this.program = options.program;
     this.#root = options.root;
     this.#log = options.log;
     this.#systemdCgroup = options.systemdCgroup;
+    this.#env = options.env;
   }
 
   /** The options before the verb, with messages going to a log of the caller's. */
@@ -39,7 +42,8 @@ export class RuntimeCommand {
   /** Runs a verb and returns its output. Throws RuntimeFailedError with the runtime's own text. */
   async run(args: readonly string[], options: RuntimeCommandOptions = {}): Promise<string> {
     try {
-      return (await runCommand(this.program, [...this.globalArgs(this.#log), ...args], options)).stdout;
+      return (await runCommand(this.program, [...this.globalArgs(this.#log), ...args], { env: this.#env, ...options }))
+        .stdout;
     } catch (error) {
       if (!(error instanceof CommandFailedError)) throw error;
       const said = lastError(readTextSync(this.#log) ?? '') ?? error.stderr.trim();
