@@ -48,7 +48,7 @@ export class HandMaker implements TaskMaker {
   }
 
   make(request: MakeRequest, options: ProgressOptions & { readonly onWarning: (text: string) => void }): Promise<Task> {
-    const { namespace, id, baseDir, labels, stdinOnce } = request;
+    const { namespace, id, baseDir, labels, stdinOnce, user } = request;
     const nodeTask = this.#parse(request, request.spec);
     const ref = { namespace, id };
     return this.#alone(ref, options.signal, async () => {
@@ -57,6 +57,7 @@ export class HandMaker implements TaskMaker {
       const made = await this.#options.making.make(nodeTask, {
         ...byHand(ref, 0),
         ...{ baseDir, labels, stdinOnce },
+        ...(user === undefined ? {} : { user }),
         ...options,
       });
       return made.task;
@@ -77,6 +78,7 @@ export class HandMaker implements TaskMaker {
         baseDir: recipe.baseDir,
         labels: container.labels,
         stdinOnce: recipe.stdinOnce,
+        ...(recipe.user === undefined ? {} : { user: recipe.user }),
         signal,
       });
       await made.task.start({ signal });

@@ -23,6 +23,8 @@ export interface MakeRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly baseDir: string;
   readonly stdinOnce: boolean;
+  /** `user[:group]` by name or number, as the root file system has them; wins over the spec's ids. */
+  readonly user?: string;
 }
 
 /** Makes tasks from images and folders, with all that belongs to them. */

@@ -1,7 +1,8 @@
 import { Argument, Command as Commander, CommanderError, Option } from 'commander';
-import { RunletError, UnavailableError, errorMessage } from '#errors/errors.ts';
+import { RunletError, errorMessage } from '#errors/errors.ts';
 import { globalFlags, type Command, type Flag, type Handler } from './command.ts';
 import { Flags } from './flags.ts';
+import { exitStatusOf } from './exit-status.ts';
 import { ReaderGoneError, type Shell } from './shell.ts';
 import { commands } from './table/table.ts';
 
@@ -33,17 +34,10 @@ export async function runProgram(
 function explainFailure(error: unknown, shell: Shell): number {
   if (error instanceof ReaderGoneError) return 0;
   if (error instanceof CommanderError) return error.exitCode;
-  const text = errorMessage(error);
-  const known = error instanceof RunletError && error.code !== 'internal';
-  shell.stderr.write(`error: ${known || !(error instanceof Error) ? text : detailed(error)}\n`);
-  return 1;
-}
-
-/** A failure that nobody foresaw: its class helps who reports it. */
-function detailed(error: Error): string {
-  return error instanceof UnavailableError || error instanceof RunletError
-    ? error.message
-    : `${error.name}: ${error.message}`;
+  // Of a failure that nobody foresaw the class helps who reports it.
+  const foreseen = error instanceof RunletError || !(error instanceof Error);
+  shell.stderr.write(`error: ${foreseen ? errorMessage(error) : `${error.name}: ${error.message}`}\n`);
+  return exitStatusOf(error);
 }
 
 /** The program of the table, for runProgram and for what is generated from it. */

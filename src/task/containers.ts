@@ -23,6 +23,8 @@ export interface Recipe {
   /** How often it was started anew: the name of its log. */
   readonly attempt: number;
   readonly stdinOnce: boolean;
+  /** `user[:group]` that its maker named, by name or number. */
+  readonly user?: string;
   /** Number of the signal that stops it: the spec's own, else the image's, else TERM. */
   readonly stopSignal: number;
 }

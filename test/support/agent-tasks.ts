@@ -31,6 +31,7 @@ export class AgentTasks {
     const request = {
       ...{ namespace: this.namespace, id, specJson: JSON.stringify(spec), labels: {}, baseDir: this.#node.folder },
       stdinOnce: false,
+      user: '',
     };
     const warnings: string[] = [];
     for await (const { step } of replies(this.#api.runlet.create(request))) {

@@ -41,9 +41,17 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
     create: handlers.stream('create', async (request, { signal }, send: (reply: CreateReply) => Promise<void>) => {
       const namespace = parseNamespace(request.namespace);
       const id = parseTaskId(request.id || `t-${randomUUID().slice(0, 8)}`);
-      const { labels, baseDir, stdinOnce } = request;
+      const { labels, baseDir, stdinOnce, user } = request;
       const made = await maker.make(
-        { namespace, id, spec: parseJson('spec_json', request.specJson), labels, baseDir, stdinOnce },
+        {
+          namespace,
+          id,
+          spec: parseJson('spec_json', request.specJson),
+          labels,
+          baseDir,
+          stdinOnce,
+          ...(user ? { user } : {}),
+        },
         {
           signal,
           onProgress: (progress) => void send({ step: { $case: 'progress', value: toProgress(progress) } }),

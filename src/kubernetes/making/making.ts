@@ -20,6 +20,8 @@ export interface MakeOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Whether stdin ends with the first client that leaves. */
   readonly stdinOnce?: boolean;
+  /** `user[:group]` by name or number, where a person said so: takes the place of the image's user. */
+  readonly user?: string;
   readonly config: ConfigSource;
   /** A folder of CRIU images to restore from. */
   readonly restoreFrom?: string;

@@ -126,7 +126,7 @@ export async function endForRemoval(
 function toContainer(
   { spec, metadata }: NodeTask,
   { request, image, stopSignal }: PreparedTask,
-  { ref, attempt, baseDir = '/', labels = metadata.labels ?? {}, stdinOnce = false }: MakeOptions,
+  { ref, attempt, baseDir = '/', labels = metadata.labels ?? {}, stdinOnce = false, user }: MakeOptions,
   before: Container | undefined,
 ): Omit<Container, 'createdAtMs' | 'updatedAtMs'> {
   return {
@@ -142,6 +142,7 @@ function toContainer(
     recipe: {
       ...{ spec, baseDir, attempt, stdinOnce, stopSignal },
       ...(image ? { imageDigest: image.digest } : {}),
+      ...(user === undefined ? {} : { user }),
       rootfs: request.rootfs,
     },
   };

@@ -49,7 +49,7 @@ export async function prepareTask(
   const image = await ensureImage(context, task, options);
   const rootfs = await context.images.rootfs(rootfsSource(task, image, options), refKey(ref), cancellable(options));
   undo.add(() => context.images.removeRootfs(refKey(ref)));
-  const user = await context.images.userOf(rootfs.lower, userText(task, image?.config.user));
+  const user = await context.images.userOf(rootfs.lower, userText(task, options.user ?? image?.config.user));
   const fresh = !(await exists(volumesFolder(context.root, ref)));
   if (fresh) undo.add(() => removeVolumes(volumesFolder(context.root, ref)));
   const { spec, warnings, notSupported } = await makeSpec(context, task, options, { image, user });

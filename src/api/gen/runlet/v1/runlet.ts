@@ -45,6 +45,8 @@ export interface CreateRequest {
   readonly baseDir: string;
   /** Whether stdin ends with the first client that leaves. */
   readonly stdinOnce: boolean;
+  /** As in an image: user[:group], by name or number; it wins over what spec_json says of users. Empty: it decides. */
+  readonly user: string;
 }
 
 export interface CreateRequest_LabelsEntry {
@@ -394,7 +396,7 @@ export const TaskName: MessageFns<TaskName> = {
 };
 
 function createBaseCreateRequest(): CreateRequest {
-  return { namespace: "", id: "", specJson: "", labels: {}, baseDir: "", stdinOnce: false };
+  return { namespace: "", id: "", specJson: "", labels: {}, baseDir: "", stdinOnce: false, user: "" };
 }
 
 export const CreateRequest: MessageFns<CreateRequest> = {
@@ -416,6 +418,9 @@ export const CreateRequest: MessageFns<CreateRequest> = {
     }
     if (message.stdinOnce !== false) {
       writer.uint32(48).bool(message.stdinOnce);
+    }
+    if (message.user !== "") {
+      writer.uint32(58).string(message.user);
     }
     return writer;
   },
@@ -484,6 +489,14 @@ export const CreateRequest: MessageFns<CreateRequest> = {
             message.stdinOnce = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -515,6 +528,7 @@ export const CreateRequest: MessageFns<CreateRequest> = {
     );
     message.baseDir = object.baseDir ?? "";
     message.stdinOnce = object.stdinOnce ?? false;
+    message.user = object.user ?? "";
     return message;
   },
 };

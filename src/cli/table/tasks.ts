@@ -1,0 +1,148 @@
+import { forceFlag, taskArgument, type Command } from '../command.ts';
+import { limitFlags } from './make-flags.ts';
+
+const manyTasks = { ...taskArgument, usage: '<ids...>' } as const;
+
+const graceFlag = { flags: '-t, --grace <time>', summary: 'time between the stop signal and KILL' } as const;
+
+/** Commands that change tasks. */
+export const taskCommands: readonly Command[] = [
+  {
+    name: 'start',
+    group: 'Tasks',
+    summary: 'start tasks that were made and wait',
+    args: [manyTasks],
+    flags: [forceFlag],
+    examples: [['runlet start web', 'after `runlet create`']],
+    same: { ctr: '`ctr tasks start ID`', kubectl: '`spec.runState: Running`' },
+    load: () => import('../verbs/start.ts'),
+  },
+  {
+    name: 'stop',
+    group: 'Tasks',
+    summary: 'end tasks: stop signal, grace period, KILL',
+    args: [manyTasks],
+    flags: [graceFlag, forceFlag],
+    examples: [
+      ['runlet stop web', 'as the task says'],
+      ['runlet stop --grace 2s web db', 'at most two seconds each'],
+    ],
+    same: { ctr: '– (`ctr tasks kill`, wait, `kill -s KILL`)', kubectl: '`spec.runState: Stopped`' },
+    load: () => import('../verbs/stop.ts'),
+  },
+  {
+    name: 'restart',
+    group: 'Tasks',
+    summary: 'end tasks that run, and make and start them anew',
+    args: [manyTasks],
+    flags: [forceFlag],
+    examples: [['runlet restart web', 'with a fresh layer for what it writes']],
+    same: { ctr: '–', kubectl: '`kubectl runlet restart NAME`; annotation `runlet.dev/restartedAt`' },
+    load: () => import('../verbs/restart.ts'),
+  },
+  {
+    name: 'pause',
+    group: 'Tasks',
+    summary: 'freeze every process of tasks',
+    args: [manyTasks],
+    flags: [forceFlag],
+    examples: [['runlet pause web', 'it keeps its memory and uses no CPU']],
+    same: { ctr: '`ctr tasks pause ID`', kubectl: '`kubectl runlet pause NAME`; `spec.runState: Paused`' },
+    load: () => import('../verbs/pause.ts'),
+  },
+  {
+    name: 'resume',
+    group: 'Tasks',
+    summary: 'let paused tasks go on',
+    args: [manyTasks],
+    flags: [forceFlag],
+    examples: [['runlet resume web', 'it goes on where it was']],
+    same: { ctr: '`ctr tasks resume ID`', kubectl: '`kubectl runlet resume NAME`; `spec.runState: Running`' },
+    load: () => import('../verbs/resume.ts'),
+  },
+  {
+    name: 'kill',
+    group: 'Tasks',
+    summary: 'send a signal to tasks',
+    args: [manyTasks],
+    flags: [
+      { flags: '-s, --signal <signal>', summary: 'name or number (default TERM)' },
+      { flags: '-a, --all', summary: 'to every process of the task, not only the first' },
+      { flags: '--exec <id>', summary: 'to the process of an exec' },
+      forceFlag,
+    ],
+    examples: [
+      ['runlet kill web', 'TERM to its first process'],
+      ['runlet kill -s HUP web', 'for programs that read their configuration again'],
+      ['runlet kill -s KILL --all web', 'all of its processes, at once'],
+    ],
+    same: { ctr: '`ctr tasks kill [-s SIG] [-a] ID`', kubectl: '`kubectl runlet kill NAME`; a NodeTaskSignal' },
+    load: () => import('../verbs/kill.ts'),
+  },
+  {
+    name: 'wait',
+    group: 'Tasks',
+    summary: 'wait for the end of a task; the exit status is its own',
+    args: [taskArgument],
+    flags: [{ flags: '--exec <id>', summary: 'for the end of the process of an exec' }],
+    examples: [['runlet wait batch; echo $?', '255 when nobody saw how it ended']],
+    same: { ctr: '–', kubectl: '`kubectl wait --for=condition=Succeeded nodetasks.runlet.dev/NAME`' },
+    load: () => import('../verbs/wait.ts'),
+  },
+  {
+    name: 'update',
+    group: 'Tasks',
+    summary: 'change limits of tasks while they run',
+    args: [manyTasks],
+    flags: [...limitFlags, forceFlag],
+    examples: [
+      ['runlet update web --cpu 500m --memory 64Mi', 'half a processor, 64 MiB'],
+      ['runlet update web --pids 100', 'at most a hundred processes and threads'],
+    ],
+    same: { ctr: '– (the API has it, `ctr` does not)', kubectl: '`spec.resources`' },
+    load: () => import('../verbs/update.ts'),
+  },
+  {
+    name: 'checkpoint',
+    group: 'Tasks',
+    summary: 'dump the processes of a task into a folder (CRIU)',
+    args: [taskArgument],
+    flags: [
+      { flags: '--path <folder>', summary: 'where to (default: a folder of the agent, which is printed)' },
+      { flags: '--stop', summary: 'end the task with the dump' },
+      { flags: '--tcp-established', summary: 'also open TCP connections' },
+      { flags: '--external-unix-sockets', summary: 'also connected unix sockets' },
+      { flags: '--file-locks', summary: 'also file locks' },
+      forceFlag,
+    ],
+    examples: [['runlet checkpoint --stop --path /srv/web.1 web', '`runlet restore --path /srv/web.1 web` goes on']],
+    same: {
+      ctr: '`ctr tasks checkpoint --image-path DIR ID`',
+      kubectl: '`kubectl runlet checkpoint NAME`; a NodeTaskCheckpoint',
+    },
+    load: () => import('../verbs/checkpoint.ts'),
+  },
+  {
+    name: 'restore',
+    group: 'Tasks',
+    summary: 'make and start the task of a container anew from a checkpoint',
+    args: [taskArgument],
+    flags: [
+      { flags: '--path <folder>', summary: 'where from (default: where `runlet checkpoint` puts it)' },
+      forceFlag,
+    ],
+    examples: [['runlet restore --path /srv/web.1 web', 'after `runlet checkpoint --stop --path /srv/web.1 web`']],
+    same: { ctr: '– (`ctr containers restore`, images only)', kubectl: '`spec.restoreFrom` of a new NodeTask' },
+    load: () => import('../verbs/restore.ts'),
+  },
+  {
+    name: 'rm',
+    group: 'Tasks',
+    summary: 'remove tasks with their containers and what they wrote',
+    args: [manyTasks],
+    flags: [{ flags: '-f, --force', summary: 'also ones that run, or that belong to a NodeTask' }],
+    examples: [['runlet rm -f web', 'whether it runs or not']],
+    same: { ctr: '`ctr tasks rm ID; ctr containers rm ID`', kubectl: '`kubectl delete nodetasks.runlet.dev NAME`' },
+    load: () => import('../verbs/rm.ts'),
+  },
+];
