@@ -1,10 +1,11 @@
 import type { Config } from '#config/config.ts';
 import type { Log } from '#log/log.ts';
-import { openCore } from './agent/core.ts';
+import { openCore, recoverCore } from './agent/core.ts';
 import { checkHost } from './agent/host-checks.ts';
 import { serveApi } from './agent/serve-api.ts';
+import { serveMetrics } from './agent/serve-metrics.ts';
 import { lockFolders } from './agent/stores.ts';
-import { followDesiredState } from './desired-state.ts';
+import { followDesiredState, type RunningDesiredState } from './desired-state.ts';
 
 export interface AgentOptions {
   readonly config: Config;
@@ -23,10 +24,19 @@ export async function runAgent({ config, version, log, stop }: AgentOptions): Pr
   checkHost(config);
   await using _lock = await lockFolders(config);
   await using core = await openCore(config, log);
-  await using desired = await followDesiredState(config, core, log);
+  let desired: RunningDesiredState | undefined;
+  await using metrics = await serveMetrics({
+    ...{ config, core, version, log },
+    desired: () => desired?.view,
+    ready: () => desired?.ready ?? 'tasks of former agents are being taken on',
+  });
+  await recoverCore(core);
+  await using following = await followDesiredState(config, core, log);
+  desired = following;
   await using _api = await serveApi({ config, core, desired: desired.view, version, log });
   const durationMs = Math.round(performance.now() - startedAt);
-  log.info({ version, address: config.address, node: config.nodeName, durationMs }, 'agent started');
+  const { address, nodeName: node } = config;
+  log.info({ version, address, metricsUrl: metrics.url, node, durationMs }, 'agent started');
   await aborted(stop);
   log.info({}, 'agent is stopping; its tasks go on');
 }

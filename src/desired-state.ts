@@ -7,8 +7,8 @@ import type { Core } from './agent/core.ts';
 export interface RunningDesiredState extends AsyncDisposable {
   /** What the API tells of it. */
   readonly view: DesiredState;
-  /** Whether it has been read once. */
-  readonly ready: boolean;
+  /** Whether it has been read once; a text says what is still missing. */
+  readonly ready: true | string;
 }
 
 /** Of an agent that is given neither a folder of manifests nor a cluster: only what people make is there. */

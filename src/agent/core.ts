@@ -17,6 +17,7 @@ import { parseNamespace, parseTaskId } from '#task/ids.ts';
 import type { NamespaceEvent } from '#task/namespaces.ts';
 import { TaskManager } from '#task/task-manager.ts';
 import { cgroupPlaces, makeParent } from './cgroup-places.ts';
+import { measuredRuntime, type OperationObserver } from './measured-runtime.ts';
 import { openStores, type Stores } from './stores.ts';
 
 /** What makes tasks and knows of them, whoever asks for it. */
@@ -28,11 +29,13 @@ export interface Core extends Stores, AsyncDisposable {
   readonly images: Images;
   readonly making: NodeTaskMaking;
   readonly sweeper: LogSweeper;
+  /** Where the durations of verbs are told, for whoever keeps count. */
+  readonly operations: { observe: OperationObserver };
   /** Changes of the records of containers and namespaces, for whoever listens. */
   readonly recordEvents: EventBus<ContainerEvent | NamespaceEvent>;
 }
 
-/** Makes the core and recovers: when it resolves every task of former agents is known and what was half made is gone. */
+/** Makes the core; `recoverCore` is to follow before anybody asks anything of it. */
 export async function openCore(config: Config, log: Log): Promise<Core> {
   const clock = systemClock;
   const recordEvents = new EventBus<ContainerEvent | NamespaceEvent>((error) =>
@@ -41,7 +44,8 @@ export async function openCore(config: Config, log: Log): Promise<Core> {
   const publish = (event: ContainerEvent | NamespaceEvent) => recordEvents.publish(event);
   const stores = await openStores({ root: config.root, clock, log, onContainer: publish, onNamespace: publish });
   await using undo = new Rollback();
-  const { runtime, tasks } = await openTasks(config, clock, log);
+  const operations: Core['operations'] = { observe: () => {} };
+  const { runtime, tasks } = openTasks(config, clock, log, (...told) => operations.observe(...told));
   undo.add(() => tasks.close());
   const images = await openImages(config, stores, clock, log);
   undo.add(() => images.close());
@@ -57,12 +61,10 @@ export async function openCore(config: Config, log: Log): Promise<Core> {
     defaultPidsLimit: config.defaultPidsLimit,
     logsKept: () => void sweeper.look(),
   });
-  await making.sweep();
-  await sweeper.look();
   undo.keep();
   return {
     ...stores,
-    ...{ clock, machine, runtime, tasks, images, making, sweeper, recordEvents },
+    ...{ clock, machine, runtime, tasks, images, making, sweeper, recordEvents, operations },
     [Symbol.asyncDispose]: async () => {
       sweeper[Symbol.dispose]();
       await tasks.close();
@@ -71,15 +73,23 @@ export async function openCore(config: Config, log: Log): Promise<Core> {
   };
 }
 
+/** Takes on every task of former agents, and removes what was half made or nobody owns. */
+export async function recoverCore({ tasks, making, sweeper }: Core): Promise<void> {
+  await tasks.recover();
+  await making.sweep();
+  await sweeper.look();
+}
+
 function machine(): MachineLimits {
   return toMachineLimits(readMachineFacts());
 }
 
-async function openTasks(
+function openTasks(
   config: Config,
   clock: Clock,
   log: Log,
-): Promise<{ readonly runtime: OciRuntime; readonly tasks: TaskManager }> {
+  observe: OperationObserver,
+): { readonly runtime: OciRuntime; readonly tasks: TaskManager } {
   const hierarchy = detectHierarchy();
   const places = cgroupPlaces(config);
   makeParent(hierarchy, places);
@@ -94,12 +104,11 @@ async function openTasks(
     log,
   });
   const tasks = new TaskManager({
-    ...{ runtime, clock, log },
+    ...{ runtime: measuredRuntime(runtime, observe), clock, log },
     defaultRuntime: config.runtime,
     runtimeRootOf: (namespace) => join(config.state, 'runc', namespace),
     cgroupPathOf: places.pathOf,
   });
-  await tasks.recover();
   return { runtime, tasks };
 }
 

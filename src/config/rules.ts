@@ -72,8 +72,8 @@ function metricsProblems(settings: CheckedSettings): SettingProblem[] {
   if (metricsAuth === 'mtls' && metricsClientCa === undefined) {
     say('metricsClientCa', 'is required with --metrics-auth mtls');
   }
-  if (metricsAuth === 'mtls' && metricsTlsCert === undefined) {
-    say('metricsTlsCert', 'is required with --metrics-auth mtls');
+  if ((metricsAuth === 'mtls' || metricsClientCa !== undefined) && metricsTlsCert === undefined) {
+    say('metricsTlsCert', 'is required where clients show certificates');
   }
   if ((metricsAuth === 'kubernetes' || metricsAuth === 'jwt') && !kubernetes && kubeconfig === undefined) {
     say('metricsAuth', `${metricsAuth} needs a cluster that knows the tokens: --kubernetes or --kubeconfig`);

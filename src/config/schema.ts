@@ -151,7 +151,7 @@ export const settings = {
     placeholder: 'WAY',
     defaultText: '`none` on loopback',
     meaning:
-      'Who may read /metrics: everybody (on loopback only); holders of a certificate of metricsClientCa (`mtls`); of a token whose user may get /metrics, as the cluster says when asked (`kubernetes`); of a token signed with the cluster’s keys (`jwt`).',
+      'Who may read /metrics: anybody (on loopback only), a client certificate of metricsClientCa, or a token that the cluster grants it to, asked of its API or checked by its keys (jwt).',
   }),
   metricsTlsCert: setting(absolutePath, {
     placeholder: 'FILE',

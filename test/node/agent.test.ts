@@ -128,3 +128,31 @@ describe('tasks of an agent', () => {
     expect(node.leftovers()).toEqual([]);
   });
 });
+
+describe('the address for metrics', () => {
+  it('says that the agent is well and ready, and what its tasks use', async () => {
+    const agent = await node.start();
+    await new AgentTasks(agent).run('web', 'sleep 1000');
+    const get = async (path: string) => {
+      const response = await fetch(`${agent.metricsUrl}${path}`);
+      return { status: response.status, text: await response.text() };
+    };
+    expect(await get('/healthz')).toMatchObject({ status: 200 });
+    expect(await get('/readyz')).toMatchObject({ status: 200 });
+    const { text } = await get('/metrics');
+    expect(text).toMatch(/^runlet_task_state\{namespace="default",task="web",state="running"\} 1$/m);
+    expect(text).toMatch(/^runlet_task_cpu_usage_seconds_total\{namespace="default",task="web"\} /m);
+    expect(text).toMatch(/^runlet_operation_duration_seconds_count\{operation="start"\} 1$/m);
+  });
+
+  it('is refused when somebody has it, by the name of the setting', async () => {
+    const first = await node.start();
+    const { port } = new URL(first.metricsUrl);
+    const other = `${node.folder}/other`;
+    const second = await node.runToEnd({
+      flags: ['--state', `${other}/state`, '--root', `${other}/root`, '--metrics-address', `127.0.0.1:${port}`],
+    });
+    expect(second.exitCode).toBe(1);
+    expect(second.log).toContain(`cannot listen on 127.0.0.1:${port} for metrics`);
+  });
+});
