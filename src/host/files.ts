@@ -32,6 +32,14 @@ export function existsSync(path: string): boolean {
   return fs.existsSync(path);
 }
 
+/** Whose a file or folder is and who may do what with it, links followed; undefined when there is nothing. */
+export async function ownership(
+  path: string,
+): Promise<{ readonly uid: number; readonly mode: number; readonly isFolder: boolean } | undefined> {
+  const found = await unlessMissing(stat(path));
+  return found && { uid: found.uid, mode: found.mode & 0o7777, isFolder: found.isDirectory() };
+}
+
 /** The path with every link followed; undefined when there is nothing. */
 export async function realPath(path: string): Promise<string | undefined> {
   return await unlessMissing(realpath(path));

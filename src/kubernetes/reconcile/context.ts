@@ -1,0 +1,56 @@
+import type { Clock } from '#async/clock.ts';
+import type { Images } from '#images/images.ts';
+import type { Log } from '#log/log.ts';
+import type { MachineLimits } from '#oci/machine.ts';
+import type { RuntimeSpec } from '#oci/runtime-spec.ts';
+import type { Task } from '#task/task.ts';
+import type { TaskManager } from '#task/task-manager.ts';
+import type { MakeOptions, TaskMaking } from '../making/making.ts';
+import type { NodeTask } from '../node-task/types.ts';
+import type { ObjectMemories } from './object-memory.ts';
+import type { RecordStore } from './record-store.ts';
+import type { NodeTaskSink, NodeTaskSource, ObjectIdentity, PodSecurityLevel } from './source.ts';
+
+/** What the reconciler works with. */
+export interface ReconcilerParts {
+  readonly source: NodeTaskSource;
+  readonly sink: NodeTaskSink;
+  readonly tasks: TaskManager;
+  readonly making: TaskMaking;
+  readonly images: Pick<Images, 'ensure'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Read anew each time. */
+  readonly machine: () => MachineLimits;
+  readonly nodeName: string;
+  readonly bootId: string;
+  readonly defaultPidsLimit: number;
+  readonly trust: MakeOptions['trust'];
+  /** Where relative paths of images begin. */
+  readonly baseDir?: string;
+  /** Looks at a specification under its namespace's level before anything is made of it. Throws TerminalError (`PolicyViolation`). */
+  readonly admit?: (task: NodeTask, level: PodSecurityLevel, spec: RuntimeSpec) => void | Promise<void>;
+  /**
+   * The folder of CRIU images of a checkpoint that an object is to be restored from. Throws UnavailableError while it is not
+   * ready, TerminalError (`RestoreRefused`).
+   */
+  readonly checkpointFolder?: (task: NodeTask) => Promise<string>;
+}
+
+/** The same for the reconciler's own parts. */
+export interface ReconcilerContext extends ReconcilerParts {
+  readonly records: RecordStore;
+  readonly memories: ObjectMemories;
+  /** Asks for another look at an object. */
+  readonly look: (key: string) => void;
+}
+
+/** Whom an action is about. */
+export interface Subject {
+  readonly object: ObjectIdentity;
+  readonly task?: Task;
+  readonly signal: AbortSignal;
+}
+
+/** `on`: look at the world again at once; `wait`: what was done takes its time, and somebody will tell. */
+export type Applied = 'on' | 'wait';

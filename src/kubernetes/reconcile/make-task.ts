@@ -1,0 +1,133 @@
+import { TerminalError, errorMessage } from '#errors/errors.ts';
+import { backoffMs, type BackoffPolicy } from '#async/backoff.ts';
+import { imagePullPolicyOf } from '../node-task/image-reference.ts';
+import type { NodeTask } from '../node-task/types.ts';
+import type { ReconcilerContext } from './context.ts';
+import { troubleReason, type MakingJob } from './making-job.ts';
+import { toTaskRef } from './names.ts';
+import { toOwner } from './owner.ts';
+import { change } from './record.ts';
+import { objectKey, type SourceObject } from './source.ts';
+
+/** Waits between tries of what a registry, a volume or the runtime refused. */
+const troublePolicy: BackoffPolicy = { firstMs: 10_000, factor: 2, capMs: 300_000, jitter: 0 };
+
+/**
+ * Makes the task of an object, in the background of its reconciling: image first, then all the rest. What comes of it is found
+ * in the memory of the object and by looking at its task; never throws.
+ */
+export async function makeInBackground(
+  context: ReconcilerContext,
+  object: SourceObject & { readonly task: NodeTask },
+  job: MakingJob,
+): Promise<void> {
+  const memory = context.memories.of(object.uid);
+  try {
+    await makeTask(context, object, job);
+    delete memory.trouble;
+  } catch (error) {
+    if (!job.cancelled) noteTrouble(context, object, job, error);
+  } finally {
+    delete memory.job;
+    context.look(objectKey(object));
+  }
+}
+
+async function makeTask(
+  context: ReconcilerContext,
+  object: SourceObject & { readonly task: NodeTask },
+  job: MakingJob,
+): Promise<void> {
+  const { making, source, trust, baseDir, admit, records } = context;
+  const { task } = object;
+  await claim(context, object);
+  const pulled = await ensureImage(context, object, job);
+  const level = await source.podSecurityLevel(object.namespace);
+  const restoreFrom = await checkpointOf(context, task, job);
+  const made = await making.make(pulled, {
+    ref: toTaskRef(object),
+    attempt: job.attempt,
+    trust,
+    owner: toOwner(object, task),
+    config: source.config,
+    signal: job.signal,
+    onWarning: (text) => context.log.warn({ object: objectKey(object), warning: text }, 'a task lacks something'),
+    ...(baseDir === undefined ? {} : { baseDir }),
+    ...(restoreFrom === undefined ? {} : { restoreFrom }),
+    ...(admit ? { admit: (spec) => admit(task, level, spec) } : {}),
+  });
+  const record = records.get(object.uid);
+  if (record) {
+    records.put(
+      change(record, {
+        imageId: made.image?.imageId,
+        imageSignal: task.spec.stopSignal === undefined ? made.stopSignal : undefined,
+      }),
+    );
+  }
+  context.sink.event(object, { type: 'Normal', reason: 'Created', note: `Made it (start ${job.attempt + 1})` });
+}
+
+/** Nothing is made for an object that could go without telling. */
+async function claim({ sink, memories }: ReconcilerContext, object: SourceObject): Promise<void> {
+  const memory = memories.of(object.uid);
+  if (memory.claimed) return;
+  await sink.claim(object);
+  memory.claimed = true;
+}
+
+/** Pulls where the policy says so, and returns the task as one whose image is here. */
+async function ensureImage(
+  context: ReconcilerContext,
+  object: SourceObject & { readonly task: NodeTask },
+  job: MakingJob,
+): Promise<NodeTask> {
+  const { task } = object;
+  const { image } = task.spec;
+  if (image === undefined) return task;
+  job.step = 'image';
+  await context.images.ensure(image, {
+    policy: imagePullPolicyOf(task.spec),
+    localPaths: context.trust !== 'cluster',
+    signal: job.signal,
+    ...(context.baseDir === undefined ? {} : { baseDir: context.baseDir }),
+    onProgress: () => beginPulling(context, object, job, image),
+  });
+  if (job.phase === 'image') {
+    context.sink.event(object, { type: 'Normal', reason: 'Pulled', note: `Pulled image ${image}` });
+  }
+  job.phase = 'making';
+  job.step = 'making';
+  return { ...task, spec: { ...task.spec, imagePullPolicy: 'IfNotPresent' } };
+}
+
+/** An image that is here already needs no pulling, and nobody is told of one. */
+function beginPulling(context: ReconcilerContext, object: SourceObject, job: MakingJob, image: string): void {
+  if (job.phase === 'image') return;
+  job.phase = 'image';
+  context.sink.event(object, { type: 'Normal', reason: 'Pulling', note: `Pulling image ${image}` });
+  context.look(objectKey(object));
+}
+
+/** Only the first start of an object is from a checkpoint. */
+async function checkpointOf(context: ReconcilerContext, task: NodeTask, job: MakingJob): Promise<string | undefined> {
+  if (task.spec.restoreFrom === undefined || job.attempt > 0) return undefined;
+  if (context.checkpointFolder) return await context.checkpointFolder(task);
+  throw new TerminalError('RestoreRefused', 'spec.restoreFrom: this agent keeps no checkpoints');
+}
+
+function noteTrouble(context: ReconcilerContext, object: SourceObject, job: MakingJob, error: unknown): void {
+  const memory = context.memories.of(object.uid);
+  const before = memory.trouble?.hash === job.hash ? memory.trouble.failures : 0;
+  const failures = before + 1;
+  const terminal = error instanceof TerminalError;
+  const reason = troubleReason(error, job.step);
+  const waitMs = terminal ? troublePolicy.capMs : backoffMs(troublePolicy, failures, () => 0);
+  const message = errorMessage(error);
+  memory.trouble = {
+    ...{ reason, message, terminal, failures, hash: job.hash, generation: job.generation },
+    retryAtMs: context.clock.nowMs() + waitMs,
+  };
+  context.log.warn({ object: objectKey(object), reason, err: error, retryMs: waitMs }, 'cannot make a task');
+  if (reason !== 'Pending') context.sink.event(object, { type: 'Warning', reason, note: message.slice(0, 1024) });
+}

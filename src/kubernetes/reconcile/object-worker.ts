@@ -1,0 +1,193 @@
+import type { TaskGroup } from '#async/task-group.ts';
+import { refKey, type TaskRef } from '#task/ids.ts';
+import type { Task } from '#task/task.ts';
+import type { NodeTaskStatus } from '../node-task/types.ts';
+import { Actions } from './apply.ts';
+import { readApplied } from './applied.ts';
+import type { ReconcilerContext } from './context.ts';
+import type { Worked } from './controller.ts';
+import { toTaskRef } from './names.ts';
+import { askedResources, observe, toLiveTask } from './observe.ts';
+import { readOwner } from './owner.ts';
+import { planRemoval, usualStopping } from './plan-removal.ts';
+import { isAlive } from './plan-stop.ts';
+import { planTask } from './plan.ts';
+import { change, type ObjectRecord } from './record.ts';
+import { objectKey, parseObjectKey } from './source.ts';
+import type { ObjectIdentity, ObjectKey, SourceObject } from './source.ts';
+import { isUrgent, nodeTaskStatus, sameStatus } from './status.ts';
+import type { Hold, Plan } from './view.ts';
+
+/** More steps than any way to what is asked has: who needs more goes in circles. */
+const mostSteps = 50;
+/** How soon to look again at what stands in the way and is nobody's to tell of. */
+const lookAgainMs = 10_000;
+
+/** Works on one object at a time: looks, plans, acts, until there is nothing to do now, and says what became of it. */
+export class ObjectWorker {
+  readonly #context: ReconcilerContext;
+  readonly #actions: Actions;
+
+  constructor(context: ReconcilerContext, background: TaskGroup) {
+    this.#context = context;
+    this.#actions = new Actions(context, background);
+  }
+
+  /** Makes the node as the object of this key asks, or rids the node of what is left of it. Throws to be tried again. */
+  async work(key: ObjectKey, signal: AbortSignal): Promise<Worked> {
+    const { source } = this.#context;
+    const object = source.get(key);
+    // What is not known yet may be there all the same.
+    if (!object && !source.synced) return {};
+    const wanted = object && !object.deleting ? object : undefined;
+    for (const old of this.#others(key, wanted?.uid)) {
+      const left = await this.#remove(old, signal);
+      if (!left) continue;
+      if (wanted) this.#say(wanted, undefined, { hold: namesake });
+      return left;
+    }
+    if (object?.deleting) await this.#release(object);
+    return wanted ? await this.#advance(wanted, signal) : {};
+  }
+
+  /** The objects of that name that are on the node although they are not wanted there. */
+  #others(key: ObjectKey, wantedUid: string | undefined): readonly ObjectIdentity[] {
+    const { records, tasks } = this.#context;
+    const known = new Map<string, ObjectIdentity>(records.ofKey(key).map((record) => [record.uid, record]));
+    const task = tasks.find(toTaskRef(parseObjectKey(key)));
+    const owner = task && readOwner(task);
+    if (owner && !known.has(owner.uid)) known.set(owner.uid, owner);
+    return [...known.values()].filter(({ uid }) => uid !== wantedUid);
+  }
+
+  /** Undefined when nothing of it is left. */
+  async #remove(object: ObjectIdentity, signal: AbortSignal): Promise<Worked | undefined> {
+    const { memories, records, clock } = this.#context;
+    const { uid } = object;
+    for (let step = 0; step < mostSteps; step += 1) {
+      const task = this.#taskOf(object);
+      const record = records.get(uid) ?? this.#forgotten(object);
+      const live = task && toLiveTask(this.#context, task, record);
+      const making = memories.of(uid).job !== undefined;
+      const nowMs = clock.nowMs();
+      const plan = planRemoval({ nowMs, record, making, ...(live ? { live } : {}) });
+      if (!plan.action) return again(plan, nowMs);
+      // A namesake's things are in the same places.
+      if (plan.action.do === 'remove') return await this.#removeAll(object, signal);
+      const applied = await this.#actions.apply(plan.action, { object, signal, ...(task ? { task } : {}) });
+      if (applied === 'wait') return again(plan, nowMs);
+    }
+    return { againAfterMs: lookAgainMs };
+  }
+
+  async #removeAll(object: ObjectIdentity, signal: AbortSignal): Promise<undefined> {
+    const { making, records, memories, log } = this.#context;
+    await making.remove(toTaskRef(object), { keepLogsAs: object.uid, signal });
+    await records.forget(object.uid);
+    memories.forget(object.uid);
+    log.info({ object: objectKey(object), uid: object.uid }, 'removed the task of an object that is gone');
+  }
+
+  async #release(object: SourceObject): Promise<void> {
+    await this.#context.sink.release(object);
+    this.#context.memories.forget(object.uid);
+  }
+
+  /** For a task of which nothing is remembered: it ends as tasks usually do. */
+  #forgotten({ uid, namespace, name }: ObjectIdentity): ObjectRecord {
+    return {
+      ...{ uid, namespace, name, stopping: usualStopping, bootId: this.#context.bootId },
+      ...{ starts: 0, failures: 0, parked: false },
+    };
+  }
+
+  async #advance(object: SourceObject, signal: AbortSignal): Promise<Worked> {
+    const ref = toTaskRef(object);
+    for (let step = 0; step < mostSteps; step += 1) {
+      const stranger = this.#stranger(ref);
+      const task = stranger ? undefined : this.#taskOf(object);
+      const view = observe(this.#context, object, task);
+      const plan: Plan = stranger ? nameTaken(ref, view.nowMs) : planTask(view);
+      if (!plan.action) {
+        this.#say(object, task, plan);
+        this.#noteReached(object, task, plan);
+        return again(plan, view.nowMs);
+      }
+      const applied = await this.#try(plan, { object, signal, ...(task ? { task } : {}) }, view);
+      if (applied === 'on') continue;
+      this.#say(object, this.#taskOf(object), plan);
+      return again(plan, view.nowMs);
+    }
+    this.#context.log.error(
+      { object: objectKey(object) },
+      'an object needs more steps than there are: a fault of ours',
+    );
+    return { againAfterMs: lookAgainMs };
+  }
+
+  /** What fails is said as far as it is known, and tried again. */
+  async #try(...args: [Plan, Parameters<Actions['apply']>[1], ReturnType<typeof observe>]): Promise<'on' | 'wait'> {
+    const [plan, subject, view] = args;
+    if (!plan.action) return 'wait';
+    try {
+      return await this.#actions.apply(plan.action, subject, view);
+    } catch (error) {
+      this.#say(view.object, subject.task, plan);
+      throw error;
+    }
+  }
+
+  /** Somebody else's task in the object's place. */
+  #stranger(ref: TaskRef): boolean {
+    const task = this.#context.tasks.find(ref);
+    return task !== undefined && readOwner(task) === undefined;
+  }
+
+  #taskOf(object: ObjectIdentity): Task | undefined {
+    const task = this.#context.tasks.find(toTaskRef(object));
+    return task && readOwner(task)?.uid === object.uid ? task : undefined;
+  }
+
+  #noteReached(object: SourceObject, task: Task | undefined, plan: Plan): void {
+    const memory = this.#context.memories.of(object.uid);
+    const attempt = task && readOwner(task)?.attempt;
+    if (plan.hold || attempt === undefined) delete memory.reached;
+    else memory.reached = { generation: object.generation, attempt };
+  }
+
+  /** Says what the object is like now, when that is something new. */
+  #say(object: SourceObject, task: Task | undefined, { hold }: { readonly hold?: Hold }): void {
+    const { memories, records, sink } = this.#context;
+    const memory = memories.of(object.uid);
+    const record = records.get(object.uid);
+    const before = memory.status ?? record?.status;
+    const status = this.#status(object, task, hold);
+    const same = sameStatus(before, status);
+    if (same && memory.status) return;
+    memory.status = status;
+    if (record && !same) records.put(change(record, { status }));
+    sink.status(object, status, { urgent: isUrgent(before, status) });
+  }
+
+  #status(object: SourceObject, task: Task | undefined, hold: Hold | undefined): NodeTaskStatus {
+    const view = observe(this.#context, object, task);
+    const stats = isAlive(view.live) || view.live?.phase === 'created' ? task?.stats() : undefined;
+    const asked = view.live ? askedResources(view.record, view.live) : null;
+    return nodeTaskStatus(view, {
+      containerId: refKey(toTaskRef(object)),
+      ...(hold ? { hold } : {}),
+      ...(stats ? { applied: readApplied(stats, asked) } : {}),
+    });
+  }
+}
+
+const namesake: Hold = { reason: 'Pending', message: 'The task of an earlier object of this name is being removed.' };
+
+function nameTaken(ref: TaskRef, nowMs: number): Plan {
+  const message = `A task ${refKey(ref)} that somebody made by hand is in the way: remove it.`;
+  return { hold: { reason: 'NameTaken', message, stalled: true }, againAtMs: nowMs + lookAgainMs };
+}
+
+function again({ againAtMs = Infinity }: Plan, nowMs: number): Worked {
+  return Number.isFinite(againAtMs) ? { againAfterMs: Math.max(0, againAtMs - nowMs) } : {};
+}

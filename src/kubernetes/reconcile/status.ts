@@ -1,0 +1,77 @@
+import { conditions } from './conditions.ts';
+import type { AppliedReading } from './applied.ts';
+import type { ObjectRecord } from './record.ts';
+import { isAlive } from './plan-stop.ts';
+import type { SourceObject } from './source.ts';
+import { toTime } from './time.ts';
+import type { NodeTaskStatus, TaskState } from '../node-task/types.ts';
+import type { Hold, LiveTask, View } from './view.ts';
+
+/** What a status is made of besides the view: what the plan waits for, and what the kernel says. */
+export interface StatusFacts {
+  readonly hold?: Hold;
+  readonly containerId: string;
+  readonly applied?: AppliedReading;
+}
+
+/** What is said of an object: pure, and equal for equal views, so that nothing is written that did not change. */
+export function nodeTaskStatus(view: View, facts: StatusFacts): NodeTaskStatus {
+  const { object, record, live } = view;
+  const state = stateOf(view);
+  const last = record?.last;
+  return {
+    observedGeneration: object.generation,
+    state,
+    ...(isAlive(live) || live?.phase === 'created' ? { pid: live.pid } : {}),
+    restartCount: Math.max(0, (record?.starts ?? 0) - 1),
+    ...(record?.attempt ? { startedAt: toTime(record.attempt.startedAtMs) } : {}),
+    ...(state === 'Stopped' && last ? { exitStatus: last.exitStatus } : {}),
+    ...(state === 'Stopped' && last?.finishedAt !== undefined ? { finishedAt: last.finishedAt } : {}),
+    ...(record?.imageId === undefined ? {} : { imageID: record.imageId }),
+    containerID: `runlet://${facts.containerId}`,
+    ...(facts.applied && (isAlive(live) || live?.phase === 'created') ? { resources: facts.applied } : {}),
+    ...(last ? { lastTermination: last } : {}),
+    ...(record?.restartedAt === undefined ? {} : { restartedAt: record.restartedAt }),
+    conditions: conditions(view, { state, ...(facts.hold ? { hold: facts.hold } : {}) }),
+  };
+}
+
+/** Whether a status says an end: such a one is written before others. */
+export function isUrgent(before: NodeTaskStatus | undefined, after: NodeTaskStatus): boolean {
+  const outcome = (status: NodeTaskStatus | undefined) =>
+    status?.conditions?.find(({ type }) => type === 'Succeeded')?.status ?? 'Unknown';
+  return outcome(before) !== outcome(after) || (after.state === 'Stopped' && before?.state !== 'Stopped');
+}
+
+/** Whether nothing is left to say: times of transition follow from the rest. */
+export function sameStatus(a: NodeTaskStatus | undefined, b: NodeTaskStatus): boolean {
+  return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** The state for people. */
+export function stateOf({ live, record, object }: View): TaskState {
+  if (live && live.phase !== 'stopped' && live.phase !== 'deleted') return liveState(live, object);
+  return isOver(record) ? 'Stopped' : 'Pending';
+}
+
+/** What waits for its start is Created only where that is what was asked for. */
+function liveState(live: LiveTask, { task }: SourceObject): TaskState {
+  switch (live.phase) {
+    case 'created':
+    case 'restoring':
+      return task?.spec.runState === 'Created' ? 'Created' : 'Pending';
+    case 'running':
+      return 'Running';
+    case 'pausing':
+      return 'Pausing';
+    case 'paused':
+      return 'Paused';
+    case 'stopped':
+    case 'deleted':
+      return 'Stopped';
+  }
+}
+
+function isOver(record: ObjectRecord | undefined): boolean {
+  return record?.outcome !== undefined;
+}
