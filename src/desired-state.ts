@@ -2,6 +2,7 @@ import type { DesiredState } from '#api/ports.ts';
 import type { Config } from '#config/config.ts';
 import type { Log } from '#log/log.ts';
 import type { Core } from './agent/core.ts';
+import { followManifests } from './agent/follow-manifests.ts';
 
 /** The desired state that the agent follows, while it runs. */
 export interface RunningDesiredState extends AsyncDisposable {
@@ -19,6 +20,7 @@ const nothing: DesiredState = {
 };
 
 /** Begins to follow what the configuration names. */
-export function followDesiredState(_config: Config, _core: Core, _log: Log): Promise<RunningDesiredState> {
-  return Promise.resolve({ view: nothing, ready: true, [Symbol.asyncDispose]: () => Promise.resolve() });
+export async function followDesiredState(config: Config, core: Core, log: Log): Promise<RunningDesiredState> {
+  if (config.manifests !== undefined) return await followManifests(config.manifests, config, core, log);
+  return { view: nothing, ready: true, [Symbol.asyncDispose]: () => Promise.resolve() };
 }

@@ -7,6 +7,8 @@ import type { NodeTaskSink, ObjectEvent, ObjectIdentity } from '../reconcile/sou
 export class ManifestSink implements NodeTaskSink {
   readonly #log: Log;
   readonly #expire: (object: ObjectIdentity) => Promise<void>;
+  /** What was said last of each object: a status has more than a log line. */
+  readonly #said = new Map<string, string>();
 
   constructor(options: { readonly log: Log; readonly expire: (object: ObjectIdentity) => Promise<void> }) {
     this.#log = options.log;
@@ -16,6 +18,9 @@ export class ManifestSink implements NodeTaskSink {
   status(object: ObjectIdentity, status: NodeTaskStatus): void {
     const ready = status.conditions?.find(({ type }) => type === 'Ready');
     const facts = { object: objectKey(object), state: status.state, ready: ready?.status, reason: ready?.reason };
+    const text = JSON.stringify(facts);
+    if (this.#said.get(facts.object) === text) return;
+    this.#said.set(facts.object, text);
     this.#log.info(facts, 'the state of an object');
   }
 
@@ -29,7 +34,8 @@ export class ManifestSink implements NodeTaskSink {
     return Promise.resolve();
   }
 
-  release(): Promise<void> {
+  release(object: ObjectIdentity): Promise<void> {
+    this.#said.delete(objectKey(object));
     return Promise.resolve();
   }
 

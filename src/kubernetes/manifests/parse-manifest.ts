@@ -20,15 +20,15 @@ const maxAliases = 1000;
 export function parseManifest(text: string, nodeName: string): ParsedManifest {
   let documents: readonly unknown[];
   try {
-    documents = loadAll(text, { schema, maxAliases }) as readonly unknown[];
+    documents = loadAll(text, { schema, maxAliases });
   } catch (error) {
     return { problems: [`it is no YAML: ${firstLine(errorMessage(error))}`] };
   }
   const objects = documents.flatMap(unlisted);
   if (objects.length === 0) return { problems: ['it holds no NodeTask: to delete its objects, remove the file'] };
-  const results = objects.map((object) => ({ object, ...validateNodeTask(object, { source: 'local', nodeName }) }));
-  const problems = results.flatMap(({ object, problems: found = [] }, index) =>
-    found.map((problem) => `${whose(object, index)}: ${problemText(problem)}`),
+  const results = objects.map((object) => validateNodeTask(object, { source: 'local', nodeName }));
+  const problems = results.flatMap(({ problems: found = [] }, index) =>
+    found.map((problem) => `${whose(objects[index], index)}: ${problemText(problem)}`),
   );
   return problems.length > 0 ? { problems } : { tasks: results.flatMap(({ task }) => task ?? []) };
 }

@@ -2,6 +2,7 @@ import type { LinuxResources } from '#oci/runtime-spec.ts';
 import type { Task } from '#task/task.ts';
 import { formatBytes, formatMilliCpu } from '../node-task/quantity.ts';
 import type { NodeTaskStatus, Resources } from '../node-task/types.ts';
+import { present } from './present.ts';
 
 type TaskStats = NonNullable<ReturnType<Task['stats']>>;
 type Limit = bigint | 'unlimited' | undefined;
@@ -16,21 +17,19 @@ const practicallyUnlimited = 2n ** 62n;
 
 /** The limits that the kernel has, as a NodeTask writes them; what cannot be read back is as it was asked. */
 export function readApplied(stats: TaskStats, asked: Resources | null): AppliedReading {
-  const { cpu, memory, pids } = stats;
-  const limits = {
-    ...(cpuLimit(cpu) === undefined ? {} : { cpu: formatMilliCpu(cpuLimit(cpu) ?? 0n) }),
-    ...(finite(memory?.limitBytes) === undefined ? {} : { memory: formatBytes(finite(memory?.limitBytes) ?? 0n) }),
-    ...(finite(pids?.limit) === undefined ? {} : { pids: String(pids?.limit) }),
-  };
-  const { requests, memoryHigh, memorySwap, cpuset } = asked ?? {};
-  return {
-    ...(Object.keys(limits).length > 0 ? { limits } : {}),
-    ...(requests === undefined ? {} : { requests }),
-    ...(memoryHigh === undefined ? {} : { memoryHigh }),
-    ...(memorySwap === undefined ? {} : { memorySwap }),
-    ...(cpuset === undefined ? {} : { cpuset }),
-    ...(asked?.io?.weight === undefined ? {} : { io: { weight: asked.io.weight } }),
-  };
+  const cpu = cpuLimit(stats.cpu);
+  const memory = finite(stats.memory?.limitBytes);
+  const limits = present<Record<string, string>>({
+    cpu: cpu === undefined ? undefined : formatMilliCpu(cpu),
+    memory: memory === undefined ? undefined : formatBytes(memory),
+    pids: finite(stats.pids?.limit)?.toString(),
+  });
+  const { requests, memoryHigh, memorySwap, cpuset, io } = asked ?? {};
+  return present<AppliedReading>({
+    limits: Object.keys(limits).length > 0 ? limits : undefined,
+    ...{ requests, memoryHigh, memorySwap, cpuset },
+    io: io?.weight === undefined ? undefined : { weight: io.weight },
+  });
 }
 
 /** Whether the kernel has other limits of processor, memory or pids than these. What it does not have does not differ. */

@@ -80,7 +80,7 @@ export class Actions {
 
   /** What cannot be started is taken away and made anew later. */
   async #start({ object, task, signal }: Subject): Promise<Applied> {
-    const { records, making, memories, sink, clock } = this.#context;
+    const { records, making, memories, clock } = this.#context;
     if (!task) return 'on';
     await records.flush(object.uid);
     try {

@@ -1,5 +1,5 @@
 import type { Condition, ConditionType, NodeTaskStatus, TaskState } from '../node-task/types.ts';
-import type { ObjectRecord } from './record.ts';
+import type { ObjectRecord, OutcomeKind } from './record.ts';
 import { isAlive } from './plan-stop.ts';
 import { toTime } from './time.ts';
 import type { Hold, View } from './view.ts';
@@ -45,14 +45,12 @@ export function conditionOf(status: NodeTaskStatus | undefined, type: ConditionT
   return status?.conditions?.find((condition) => condition.type === type);
 }
 
+type Say = (status: Condition['status'], reason: string, message: string) => Said;
+
+const say: Say = (status, reason, message) => ({ type: 'Ready', status, reason, message });
+
 function readyCondition(view: View, { state, hold }: ConditionFacts): Said {
   const { object, record } = view;
-  const say = (status: Condition['status'], reason: string, message: string): Said => ({
-    type: 'Ready',
-    status,
-    reason,
-    message,
-  });
   if (object.problems.length > 0) {
     const text = object.problems.map(({ path, rule }) => (path ? `${path}: ${rule}` : rule)).join('; ');
     return say('False', 'InvalidSpec', `Correct the object: ${text}`.slice(0, 4096));
@@ -61,7 +59,11 @@ function readyCondition(view: View, { state, hold }: ConditionFacts): Said {
   const applied = resourcesApplied(view);
   if (applied.status === 'False') return { ...applied, type: 'Ready' };
   const outcome = record?.outcome;
-  if (state === 'Stopped' && outcome) return readyWhenOver(outcome.kind, record, say);
+  if (state === 'Stopped' && outcome) return readyWhenOver(outcome.kind, record);
+  return readyInState(state);
+}
+
+function readyInState(state: TaskState): Said {
   switch (state) {
     case 'Running':
       return say('True', 'Running', 'It runs.');
@@ -78,17 +80,13 @@ function readyCondition(view: View, { state, hold }: ConditionFacts): Said {
   }
 }
 
-function readyWhenOver(
-  kind: NonNullable<ObjectRecord['outcome']>['kind'],
-  record: ObjectRecord | undefined,
-  say: (status: Condition['status'], reason: string, message: string) => Said,
-): Said {
+function readyWhenOver(kind: OutcomeKind, record: ObjectRecord | undefined): Said {
   if (kind === 'Completed') return say('True', 'Completed', 'It has done its work.');
   if (kind === 'Stopped') return say('True', 'Stopped', 'It is stopped; set runState to Running to start it.');
   return say('False', 'Failed', `${endingOf(kind, record)} Change the object to start it again.`);
 }
 
-function endingOf(kind: NonNullable<ObjectRecord['outcome']>['kind'], record: ObjectRecord | undefined): string {
+function endingOf(kind: OutcomeKind, record: ObjectRecord | undefined): string {
   const status = record?.last?.exitStatus;
   switch (kind) {
     case 'Error':

@@ -41,6 +41,8 @@ export interface ReconcilerParts {
 export interface ReconcilerContext extends ReconcilerParts {
   readonly records: RecordStore;
   readonly memories: ObjectMemories;
+  /** Warnings that have been said. */
+  readonly warned: Set<string>;
   /** Asks for another look at an object. */
   readonly look: (key: string) => void;
 }

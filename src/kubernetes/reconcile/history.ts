@@ -3,6 +3,7 @@ import { parseSignal } from '#oci/signal.ts';
 import type { Exit } from '#task/runtime.ts';
 import { restartedAtAnnotation } from '../node-task/schema.ts';
 import type { LastTermination, NodeTask } from '../node-task/types.ts';
+import { present } from './present.ts';
 import { change, passedMs, setTicking } from './record.ts';
 import type { ObjectRecord, Outcome, OutcomeKind, StopReason } from './record.ts';
 import type { ObjectIdentity } from './source.ts';
@@ -142,19 +143,22 @@ function kindOf(exit: Exit): 'Completed' | 'Error' | 'OOMKilled' | 'Lost' | 'Che
 function terminationOf(record: ObjectRecord, exit: Exit, why: StopReason | undefined): LastTermination {
   const { final } = exit;
   const signal = exit.status > 128 && exit.status <= 128 + 64 ? exit.status - 128 : undefined;
-  const message = messageOf(exit, why);
-  return {
+  return present<LastTermination>({
     exitStatus: exit.status,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
     reason: reasonOf(exit, why),
-    ...(message === undefined ? {} : { message }),
-    ...(record.attempt ? { startedAt: toTime(record.attempt.startedAtMs) } : {}),
+    message: messageOf(exit, why),
+    startedAt: record.attempt && toTime(record.attempt.startedAtMs),
     finishedAt: toTime(exit.atMs),
-    ...(final?.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: Number(final.peakMemoryBytes) }),
-    ...(final?.cpuUsageUsec === undefined ? {} : { cpuMilliseconds: Number(final.cpuUsageUsec / 1000n) }),
-    ...(final?.throttledUsec === undefined ? {} : { throttledMilliseconds: Number(final.throttledUsec / 1000n) }),
-    ...(final?.oomKills === undefined ? {} : { oomKills: Number(final.oomKills) }),
-  };
+    peakMemoryBytes: toCount(final?.peakMemoryBytes),
+    cpuMilliseconds: toCount(final?.cpuUsageUsec, 1000n),
+    throttledMilliseconds: toCount(final?.throttledUsec, 1000n),
+    oomKills: toCount(final?.oomKills),
+  });
+}
+
+function toCount(value: bigint | undefined, unit = 1n): number | undefined {
+  return value === undefined ? undefined : Number(value / unit);
 }
 
 function reasonOf(exit: Exit, why: StopReason | undefined): string {

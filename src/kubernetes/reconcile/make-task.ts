@@ -51,7 +51,7 @@ async function makeTask(
     owner: toOwner(object, task),
     config: source.config,
     signal: job.signal,
-    onWarning: (text) => context.log.warn({ object: objectKey(object), warning: text }, 'a task lacks something'),
+    onWarning: (text) => warnOnce(context, object, text),
     ...(baseDir === undefined ? {} : { baseDir }),
     ...(restoreFrom === undefined ? {} : { restoreFrom }),
     ...(admit ? { admit: (spec) => admit(task, level, spec) } : {}),
@@ -66,6 +66,13 @@ async function makeTask(
     );
   }
   context.sink.event(object, { type: 'Normal', reason: 'Created', note: `Made it (start ${job.attempt + 1})` });
+}
+
+/** What this machine cannot do is the same for many tasks and at each start. */
+function warnOnce({ warned, log }: ReconcilerContext, object: SourceObject, text: string): void {
+  if (warned.has(text)) return;
+  warned.add(text);
+  log.warn({ object: objectKey(object), warning: text }, 'tasks lack something; said once');
 }
 
 /** Nothing is made for an object that could go without telling. */

@@ -85,7 +85,7 @@ export class ObjectWorker {
     await making.remove(toTaskRef(object), { keepLogsAs: object.uid, signal });
     await records.forget(object.uid);
     memories.forget(object.uid);
-    log.info({ object: objectKey(object), uid: object.uid }, 'removed the task of an object that is gone');
+    log.info({ object: objectKey(object), uid: object.uid }, 'nothing of an object that is gone is left on the node');
   }
 
   async #release(object: SourceObject): Promise<void> {

@@ -13,7 +13,8 @@ export function observe(context: ReconcilerContext, object: SourceObject, task: 
   const { uid } = object;
   const { job, trouble, seenExit, reached } = context.memories.of(uid);
   const record = context.records.get(uid);
-  const live = task && toLiveTask(context, task, record);
+  // One that is being made is seen when all that belongs to it is there.
+  const live = task && !job ? toLiveTask(context, task, record) : undefined;
   return {
     nowMs: context.clock.nowMs(),
     bootId: context.bootId,

@@ -47,7 +47,13 @@ export class Reconciler implements AsyncDisposable {
     const records = new RecordStore(options.records, log);
     this.#queue = new WorkQueue({ clock, ...(metrics ? { metrics } : {}) });
     this.#background = new TaskGroup((error) => log.error({ err: error }, 'making a task in the background failed'));
-    this.#context = { ...options, records, memories: new ObjectMemories(), look: (key) => this.#look(key) };
+    this.#context = {
+      ...options,
+      records,
+      memories: new ObjectMemories(),
+      warned: new Set(),
+      look: (key) => this.#look(key),
+    };
     const worker = new ObjectWorker(this.#context, this.#background);
     this.#controller = new Controller({
       queue: this.#queue,

@@ -1,4 +1,5 @@
 import type { LastTermination, NodeTaskStatus, Resources } from '../node-task/types.ts';
+import { present } from './present.ts';
 import type { ObjectIdentity } from './source.ts';
 
 /** Why the agent itself ends a run. */
@@ -121,7 +122,5 @@ export function change(
   record: ObjectRecord,
   changes: { [K in keyof ObjectRecord]?: ObjectRecord[K] | undefined },
 ): ObjectRecord {
-  return Object.fromEntries(
-    Object.entries({ ...record, ...changes }).filter(([, value]) => value !== undefined),
-  ) as unknown as ObjectRecord;
+  return present<ObjectRecord>({ ...record, ...changes });
 }

@@ -1,8 +1,9 @@
-import { conditions } from './conditions.ts';
+import { conditionOf, conditions } from './conditions.ts';
 import type { AppliedReading } from './applied.ts';
 import type { ObjectRecord } from './record.ts';
 import { isAlive } from './plan-stop.ts';
 import type { SourceObject } from './source.ts';
+import { present } from './present.ts';
 import { toTime } from './time.ts';
 import type { NodeTaskStatus, TaskState } from '../node-task/types.ts';
 import type { Hold, LiveTask, View } from './view.ts';
@@ -18,29 +19,33 @@ export interface StatusFacts {
 export function nodeTaskStatus(view: View, facts: StatusFacts): NodeTaskStatus {
   const { object, record, live } = view;
   const state = stateOf(view);
+  const hasProcess = isAlive(live) || live?.phase === 'created';
   const last = record?.last;
-  return {
+  const over = state === 'Stopped' ? last : undefined;
+  return present<NodeTaskStatus>({
     observedGeneration: object.generation,
     state,
-    ...(isAlive(live) || live?.phase === 'created' ? { pid: live.pid } : {}),
+    pid: hasProcess ? live?.pid : undefined,
     restartCount: Math.max(0, (record?.starts ?? 0) - 1),
-    ...(record?.attempt ? { startedAt: toTime(record.attempt.startedAtMs) } : {}),
-    ...(state === 'Stopped' && last ? { exitStatus: last.exitStatus } : {}),
-    ...(state === 'Stopped' && last?.finishedAt !== undefined ? { finishedAt: last.finishedAt } : {}),
-    ...(record?.imageId === undefined ? {} : { imageID: record.imageId }),
+    startedAt: record?.attempt && toTime(record.attempt.startedAtMs),
+    exitStatus: over?.exitStatus,
+    finishedAt: over?.finishedAt,
+    imageID: record?.imageId,
     containerID: `runlet://${facts.containerId}`,
-    ...(facts.applied && (isAlive(live) || live?.phase === 'created') ? { resources: facts.applied } : {}),
-    ...(last ? { lastTermination: last } : {}),
-    ...(record?.restartedAt === undefined ? {} : { restartedAt: record.restartedAt }),
+    resources: hasProcess ? facts.applied : undefined,
+    lastTermination: last,
+    restartedAt: record?.restartedAt,
     conditions: conditions(view, { state, ...(facts.hold ? { hold: facts.hold } : {}) }),
-  };
+  });
 }
 
 /** Whether a status says an end: such a one is written before others. */
 export function isUrgent(before: NodeTaskStatus | undefined, after: NodeTaskStatus): boolean {
-  const outcome = (status: NodeTaskStatus | undefined) =>
-    status?.conditions?.find(({ type }) => type === 'Succeeded')?.status ?? 'Unknown';
-  return outcome(before) !== outcome(after) || (after.state === 'Stopped' && before?.state !== 'Stopped');
+  return outcomeOf(before) !== outcomeOf(after) || (after.state === 'Stopped' && before?.state !== 'Stopped');
+}
+
+function outcomeOf(status: NodeTaskStatus | undefined): string {
+  return conditionOf(status, 'Succeeded')?.status ?? 'Unknown';
 }
 
 /** Whether nothing is left to say: times of transition follow from the rest. */

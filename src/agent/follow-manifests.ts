@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import type { Config } from '#config/config.ts';
+import { JsonRecords } from '#host/json-records.ts';
+import { bootId } from '#host/process.ts';
+import { ManifestFolder } from '#kubernetes/manifests/manifest-folder.ts';
+import { ManifestSink } from '#kubernetes/manifests/manifest-sink.ts';
+import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
+import type { Log } from '#log/log.ts';
+import type { RunningDesiredState } from '../desired-state.ts';
+import type { Core } from './core.ts';
+
+/** Objects that are worked on at once: most of the work is waiting for the runtime. */
+const workers = 8;
+
+/** Makes the node's tasks what the NodeTask files of a folder say. Throws FailedPreconditionError for a folder that is not root's. */
+export async function followManifests(
+  folder: string,
+  config: Config,
+  core: Core,
+  log: Log,
+): Promise<RunningDesiredState> {
+  const { tasks, making, images, clock, machine } = core;
+  const records = <T>(name: string) =>
+    new JsonRecords<T>(join(config.root, 'records', name), (error) =>
+      log.error({ err: error }, 'a record cannot be read; it is left as it is'),
+    );
+  const source = new ManifestFolder({
+    ...{ folder, clock, log },
+    nodeName: config.nodeName,
+    records: { files: records('manifest-files'), uids: records('manifest-objects') },
+  });
+  await source.start();
+  const reconciler = new Reconciler({
+    ...{ source, tasks, making, images, clock, log, machine, workers },
+    sink: new ManifestSink({ log, expire: (object) => source.expire(object) }),
+    records: records('nodetasks'),
+    nodeName: config.nodeName,
+    bootId: bootId(),
+    defaultPidsLimit: config.defaultPidsLimit,
+    trust: 'manifest',
+    baseDir: folder,
+  });
+  await reconciler.start();
+  return {
+    view: reconciler,
+    get ready() {
+      return source.synced;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await source[Symbol.asyncDispose]();
+      await reconciler[Symbol.asyncDispose]();
+    },
+  };
+}
