@@ -44,7 +44,7 @@ export async function followManifests(
   return {
     view: reconciler,
     get ready() {
-      return source.synced;
+      return source.synced || 'the manifests have not been read yet';
     },
     [Symbol.asyncDispose]: async () => {
       await source[Symbol.asyncDispose]();

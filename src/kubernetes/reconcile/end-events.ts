@@ -4,7 +4,7 @@ import type { ObjectEvent } from './source.ts';
 
 /** What is told when a process has ended: how, and what follows. */
 export function endEvents(before: ObjectRecord, after: ObjectRecord, exit: Exit): readonly ObjectEvent[] {
-  const events: ObjectEvent[] = [ending(exit)];
+  const events: ObjectEvent[] = [ending(exit, before.stop !== undefined)];
   if (after.outcome?.kind === 'DeadlineExceeded') {
     events.push({
       type: 'Warning',
@@ -26,7 +26,8 @@ export function endEvents(before: ObjectRecord, after: ObjectRecord, exit: Exit)
   return events;
 }
 
-function ending(exit: Exit): ObjectEvent {
+/** What the agent itself ended did nothing wrong. */
+function ending(exit: Exit, wanted: boolean): ObjectEvent {
   switch (exit.reason) {
     case 'Lost':
       return { type: 'Warning', reason: 'Lost', note: 'Nobody saw its end: it counts as exit status 255' };
@@ -36,7 +37,7 @@ function ending(exit: Exit): ObjectEvent {
       return { type: 'Normal', reason: 'Exited', note: 'It ended with its checkpoint' };
     case 'Exited':
       return {
-        type: exit.status === 0 ? 'Normal' : 'Warning',
+        type: exit.status === 0 || wanted ? 'Normal' : 'Warning',
         reason: 'Exited',
         note: `It ended with exit status ${exit.status}`,
       };

@@ -128,6 +128,7 @@ function backingOff(record: ObjectRecord, exit: Exit, nowMs: number): ObjectReco
 /** What the end means when no restart follows; undefined when one does. */
 function outcomeOf(exit: Exit, why: StopReason | undefined, task: NodeTask | undefined): OutcomeKind | undefined {
   if (why === 'Stopped' || why === 'DeadlineExceeded') return why;
+  if (why === 'Deleted') return 'Stopped';
   if (exit.reason === 'Checkpointed') return 'Checkpointed';
   if (why) return undefined;
   const policy = task?.spec.restartPolicy ?? 'Never';
@@ -173,6 +174,7 @@ const messages: Readonly<Record<StopReason, string>> = {
   Restarted: 'stopped to be restarted in place',
   DeadlineExceeded: 'stopped because spec.activeDeadlineSeconds had passed',
   DriftCorrected: 'stopped because somebody else had started it',
+  Deleted: 'stopped because its object was gone',
 };
 
 function messageOf(exit: Exit, why: StopReason | undefined): string | undefined {

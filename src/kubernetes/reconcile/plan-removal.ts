@@ -16,6 +16,6 @@ export const usualStopping = { signal: 15, graceSeconds: 30 } as const;
 /** What to do next so that nothing of an object is left: its process ends gracefully, then all goes. Pure. */
 export function planRemoval({ live, record, making, nowMs }: RemovalView): Plan {
   if (making) return { action: { do: 'cancelMaking' } };
-  if (record && isAlive(live)) return planStop(live, record, { why: 'Stopped', nowMs });
+  if (record && isAlive(live)) return planStop(live, record, { why: 'Deleted', nowMs });
   return { action: { do: 'remove' } };
 }

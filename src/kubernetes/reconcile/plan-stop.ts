@@ -56,6 +56,7 @@ const messages: Readonly<Record<StopReason, string>> = {
   Restarted: 'Stopping it to restart it in place',
   DeadlineExceeded: 'Stopping it because spec.activeDeadlineSeconds have passed',
   DriftCorrected: 'Stopping it because somebody else has started it',
+  Deleted: 'Stopping it because its object is gone',
 };
 
 function stopping(why: StopReason): { readonly reason: string; readonly message: string } {

@@ -3,7 +3,7 @@ import { present } from './present.ts';
 import type { ObjectIdentity } from './source.ts';
 
 /** Why the agent itself ends a run. */
-export type StopReason = 'Stopped' | 'Replaced' | 'Restarted' | 'DeadlineExceeded' | 'DriftCorrected';
+export type StopReason = 'Stopped' | 'Replaced' | 'Restarted' | 'DeadlineExceeded' | 'DriftCorrected' | 'Deleted';
 
 /** Why no restart will follow. `Stopped`: runState asked for it. */
 export type OutcomeKind =
