@@ -5,6 +5,7 @@ import { checkHost } from './agent/host-checks.ts';
 import { serveApi } from './agent/serve-api.ts';
 import { serveMetrics } from './agent/serve-metrics.ts';
 import { lockFolders } from './agent/stores.ts';
+import { suspendable } from './agent/suspendable.ts';
 import { followDesiredState, type RunningDesiredState } from './desired-state.ts';
 
 export interface AgentOptions {
@@ -33,7 +34,7 @@ export async function runAgent({ config, version, log, stop }: AgentOptions): Pr
   await recoverCore(core);
   await using following = await followDesiredState(config, core, log);
   desired = following;
-  await using _api = await serveApi({ config, core, desired: desired.view, version, log });
+  await using _api = await serveApi({ config, core, desired: suspendable(following, log), version, log });
   const durationMs = Math.round(performance.now() - startedAt);
   const { address, nodeName: node } = config;
   log.info({ version, address, metricsUrl: metrics.url, node, durationMs }, 'agent started');

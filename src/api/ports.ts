@@ -96,4 +96,6 @@ export interface DesiredState {
   /** Objects that have no task: their names on the node, a status for people and its reason. */
   withoutTask(): readonly { readonly ref: TaskRef; readonly status: string; readonly image: string }[];
   restarts(ref: TaskRef): number | undefined;
+  /** Is followed no more until the next agent, so that what is stopped stays so. Done before is success. */
+  suspend?(): Promise<void>;
 }

@@ -41,6 +41,8 @@ async function run(config: ReturnType<typeof loadConfig>, log: Log, shell: Shell
   using _hup = shell.onSignal('SIGHUP', () => {});
   // Loaded here: help and wrong settings are answered without all of the agent.
   const { runAgent } = await import('#agent.ts');
+  // A fault of ours ends the agent, for its service to start it anew; its log says what it was.
+  process.on('uncaughtExceptionMonitor', (error, origin) => log.fatal({ err: error, origin }, 'agent failed'));
   try {
     await runAgent({ config, version: shell.version, log, stop: stop.signal });
     return 0;

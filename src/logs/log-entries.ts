@@ -57,9 +57,9 @@ export async function lastEntries(
     const start = Math.max(0, end - chunkBytes);
     const chunk = await file.read(start, end - start);
     // The last byte of the file ends the last entry; every other line end stands before one.
-    let at = atEnd ? chunk.length - 2 : chunk.length - 1;
+    let at = atEnd ? chunk.length - 1 : chunk.length;
     atEnd = false;
-    for (at = chunk.lastIndexOf(lineEnd, at); at >= 0; at = at === 0 ? -1 : chunk.lastIndexOf(lineEnd, at - 1)) {
+    while (at > 0 && (at = chunk.lastIndexOf(lineEnd, at - 1)) >= 0) {
       left -= 1;
       if (left === 0) return { offset: start + at + 1, missing: 0 };
     }

@@ -100,7 +100,9 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
     ),
     logs: handlers.stream(undefined, async (request, { signal }, send) => {
       const { attempt, follow, sinceMs, tail } = request;
-      const lines = logs.read(refOf(request), {
+      // Logs outlive their task: whether there are any is for the source to say.
+      const ref = { namespace: parseNamespace(request.namespace), id: parseTaskId(request.id) };
+      const lines = logs.read(ref, {
         ...{ follow, signal },
         ...(attempt === undefined ? {} : { attempt }),
         ...(sinceMs === 0n ? {} : { sinceMs: Number(sinceMs) }),
@@ -109,6 +111,7 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
       for await (const { time, stream, data } of lines) await send({ time, stream, data: Buffer.from(data) });
     }),
     drain: handlers.stream('drain', async ({ graceMs }, { signal }, send) => {
+      await options.desired.suspend?.();
       const running = tasks.list().filter(({ status }) => status !== 'stopped');
       await Promise.all(
         running.map(async ({ ref }) => {
