@@ -1,8 +1,9 @@
 import { chmod, chown, lstat, mkdir, readdir, rename, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isErrno } from '#errors/errors.ts';
+import { FailedPreconditionError, isErrno } from '#errors/errors.ts';
 import { runCommand } from './command.ts';
-import { flushFolder } from './files.ts';
+import { flushFolder, removeTree } from './files.ts';
+import { mountsBelow, unmount } from './mounts.ts';
 
 /** Bytes that a folder takes on the disk, hard links once, other file systems below it left out. */
 export async function diskUsage(folder: string, signal?: AbortSignal): Promise<number> {
@@ -48,6 +49,19 @@ export async function makeFolderLike(path: string, model: string): Promise<void>
 /** Makes a symbolic link. */
 export async function makeLink(path: string, target: string): Promise<void> {
   await symlink(target, path);
+}
+
+/** Takes away every mount at or below a folder. Throws FailedPreconditionError when one is still there. */
+export async function unmountBelow(folder: string): Promise<void> {
+  for (const { mountPoint } of mountsBelow(folder)) await unmount(mountPoint);
+  const left = mountsBelow(folder)[0];
+  if (left) throw new FailedPreconditionError(`cannot remove ${folder}: ${left.mountPoint} is still mounted`);
+}
+
+/** Removes a folder with all that is in it, but nothing of what is mounted there, which may be the node's own data. */
+export async function removeUnmounted(folder: string): Promise<void> {
+  await unmountBelow(folder);
+  await removeTree(folder);
 }
 
 function ignoreMissing(error: unknown): undefined {

@@ -35,14 +35,14 @@ export class ImageFolders {
 
   /** Makes all of them, and names what an agent that died has left half done. */
   async make(): Promise<readonly string[]> {
+    const leftovers: string[] = [];
     for (const folder of [this.blobs, this.records, this.unpacked, this.layers, this.used, this.#temporary]) {
       await makeFolder(folder, 0o700);
+      // What is being written or removed has a dot before its name, elsewhere than in the folder for such things.
+      const half = (await listNames(folder)).filter((name) => folder === this.#temporary || name.startsWith('.'));
+      leftovers.push(...half.map((name) => join(folder, name)));
     }
-    const hidden = (await listNames(this.layers)).filter((name) => name.startsWith('.'));
-    return [
-      ...(await listNames(this.#temporary)).map((name) => join(this.#temporary, name)),
-      ...hidden.map((name) => join(this.layers, name)),
-    ];
+    return leftovers;
   }
 
   /** The file of a blob. */

@@ -1,7 +1,8 @@
 import { Mutex } from '#async/mutex.ts';
 import { TaskGroup } from '#async/task-group.ts';
 import { FailedPreconditionError, NotFoundError } from '#errors/errors.ts';
-import { exists, removeTree } from '#host/files.ts';
+import { exists } from '#host/files.ts';
+import { removeUnmounted } from '#host/trees.ts';
 import { imageFailure } from './failure.ts';
 import { ImageFolders } from './folders.ts';
 import { isUsed, planRemoval, sweep } from './garbage.ts';
@@ -64,7 +65,7 @@ export class ImageStore implements Images {
     await store.#records.load();
     await store.#lastUse.load();
     store.#background.spawn(async () => {
-      for (const path of leftovers) await removeTree(path);
+      for (const path of leftovers) await removeUnmounted(path);
     });
     return store;
   }

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { FailedPreconditionError, InvalidArgumentError } from '#errors/errors.ts';
 import { exists, existsSync, listNames, makeFolder, readText, removeTreeAtomic, writeAtomicSync } from '#host/files.ts';
-import { mount, mountsBelow, readMounts, unmount } from '#host/mounts.ts';
+import { mount, readMounts } from '#host/mounts.ts';
 import type { Mount } from '#host/mounts.ts';
-import { copyTree, makeFolderLike } from '#host/trees.ts';
+import { copyTree, makeFolderLike, unmountBelow } from '#host/trees.ts';
 import type { Rootfs } from './images.ts';
 
 /** What a layer was made of. */
@@ -64,10 +64,7 @@ export class Layers {
     const folder = this.#of(key);
     const used = readMounts().find(({ superOptions }) => superOptions.includes(`upperdir=${join(folder, 'upper')}`));
     if (used) throw new FailedPreconditionError(`cannot remove layer ${key}: it is mounted on ${used.mountPoint}`);
-    for (const { mountPoint } of mountsBelow(folder)) await unmount(mountPoint);
-    // Removing goes through what is still mounted, and that may be the node's own data.
-    const left = mountsBelow(folder)[0];
-    if (left) throw new FailedPreconditionError(`cannot remove layer ${key}: ${left.mountPoint} is still mounted`);
+    await unmountBelow(folder);
     if (await exists(folder)) await removeTreeAtomic(folder);
   }
 
