@@ -56,7 +56,8 @@ class FilterParser {
     while (this.#take(/\./y)) path.push(this.#field());
     const operator = this.#take(/==|!=|~=/y) as Selector['operator'];
     if (operator === undefined) {
-      if (this.#at < this.#text.length && this.#text[this.#at] !== ',') this.#fail('unsupported operator');
+      const next = this.#text[this.#at];
+      if (next !== undefined && next !== ',') this.#fail(`unsupported operator "${next}"`);
       return { path, value: '' };
     }
     const value = this.#value(operator === '~=');
@@ -99,7 +100,7 @@ class FilterParser {
   }
 
   #fail(why: string): never {
-    const marked = `${this.#text.slice(0, this.#at)}>|${this.#text[this.#at] ?? ''}|<${this.#text.slice(this.#at + 1)}`;
+    const marked = `${this.#text.slice(0, this.#at)} >|${this.#text[this.#at] ?? ''}|< ${this.#text.slice(this.#at + 1)}`;
     throw new InvalidArgumentError(`filters: parse error: [${marked}]: ${why}: invalid argument`);
   }
 }

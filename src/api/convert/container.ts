@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from '#errors/errors.ts';
+import { InvalidArgumentError, errorMessage } from '#errors/errors.ts';
 import type { Container } from '#task/containers.ts';
-import { parseTaskId, type Namespace } from '#task/ids.ts';
+import { parseTaskId, type Namespace, type TaskId } from '#task/ids.ts';
 import type { Container as WireContainer } from '../gen/containerd/services/containers/v1/containers.ts';
 import { checkLabels, labelField, withoutEmpty } from '../labels.ts';
 import { fromAny, toAny } from './any.ts';
@@ -12,7 +12,7 @@ export type AskedContainer = Omit<Container, 'createdAtMs' | 'updatedAtMs'>;
 /** Checks in containerd's order and with its texts; the specification's content is whatever the client likes. */
 export function fromWireContainer(namespace: Namespace, wire: WireContainer | undefined): AskedContainer {
   if (!wire) throw invalid('container is missing');
-  const id = parseTaskId(wire.id);
+  const id = parseContainerId(wire.id);
   if (Object.keys(wire.extensions).includes('')) throw invalid('container.Extensions keys must not be zero-length');
   checkLabels(wire.labels);
   if (!wire.runtime?.name) throw invalid('container.Runtime.Name must be set');
@@ -102,6 +102,16 @@ export function containerField(container: Container): (path: readonly string[]) 
     if (rest.length > 0) return undefined;
     return name === 'id' || name === 'image' ? container[name] : undefined;
   };
+}
+
+function parseContainerId(text: string): TaskId {
+  try {
+    return parseTaskId(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`create container failed validation: container.ID: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 function invalid(what: string): InvalidArgumentError {

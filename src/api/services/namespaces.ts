@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '#errors/errors.ts';
+import { InvalidArgumentError, errorMessage } from '#errors/errors.ts';
 import { parseNamespace } from '#task/ids.ts';
 import type { NamespaceRecord, NamespaceStore } from '#task/namespaces.ts';
 import type { Namespace, NamespacesServer } from '../gen/containerd/services/namespaces/v1/namespaces.ts';
@@ -31,7 +31,16 @@ export function namespacesService(handlers: Handlers, namespaces: NamespaceStore
 function fromWire(namespace: Namespace | undefined): NamespaceRecord {
   if (!namespace) throw new InvalidArgumentError('namespace is missing: invalid argument');
   checkLabels(namespace.labels);
-  return { name: parseNamespace(namespace.name), labels: namespace.labels };
+  return { name: parseName(namespace.name), labels: namespace.labels };
+}
+
+/** In a message of its own a name is refused without the words for a call's metadata, as in containerd. */
+function parseName(text: string): NamespaceRecord['name'] {
+  try {
+    return parseNamespace(text);
+  } catch (error) {
+    throw new InvalidArgumentError(errorMessage(error).replace(/^namespace validation: /, ''), { cause: error });
+  }
 }
 
 /** All labels replaced or, with a mask, only those that it names; a label set to nothing goes. */

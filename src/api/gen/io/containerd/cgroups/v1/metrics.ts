@@ -14,9 +14,12 @@ export const protobufFileName = "io/containerd/cgroups/v1/metrics.proto";
 /** What a task's cgroup v1 counts, as clients of containerd read it. Times are nanoseconds, sizes bytes. */
 
 export interface Metrics {
+  readonly hugetlb: readonly HugetlbStat[];
   readonly pids: PidsStat | undefined;
   readonly cpu: CPUStat | undefined;
   readonly memory: MemoryStat | undefined;
+  readonly blkio: BlkIOStat | undefined;
+  readonly network: readonly NetworkStat[];
   readonly memoryOomControl: MemoryOomControl | undefined;
 }
 
@@ -45,10 +48,42 @@ export interface Throttle {
 }
 
 export interface MemoryStat {
+  readonly cache: bigint;
+  readonly rss: bigint;
+  readonly rssHuge: bigint;
+  readonly mappedFile: bigint;
+  readonly dirty: bigint;
+  readonly writeback: bigint;
+  readonly pgPgIn: bigint;
+  readonly pgPgOut: bigint;
+  readonly pgFault: bigint;
+  readonly pgMajFault: bigint;
+  readonly inactiveAnon: bigint;
+  readonly activeAnon: bigint;
   readonly inactiveFile: bigint;
+  readonly activeFile: bigint;
+  readonly unevictable: bigint;
+  readonly hierarchicalMemoryLimit: bigint;
+  readonly hierarchicalSwapLimit: bigint;
+  readonly totalCache: bigint;
+  readonly totalRss: bigint;
+  readonly totalRssHuge: bigint;
+  readonly totalMappedFile: bigint;
+  readonly totalDirty: bigint;
+  readonly totalWriteback: bigint;
+  readonly totalPgPgIn: bigint;
+  readonly totalPgPgOut: bigint;
+  readonly totalPgFault: bigint;
+  readonly totalPgMajFault: bigint;
+  readonly totalInactiveAnon: bigint;
+  readonly totalActiveAnon: bigint;
   readonly totalInactiveFile: bigint;
+  readonly totalActiveFile: bigint;
+  readonly totalUnevictable: bigint;
   readonly usage: MemoryEntry | undefined;
   readonly swap: MemoryEntry | undefined;
+  readonly kernel: MemoryEntry | undefined;
+  readonly kernelTcp: MemoryEntry | undefined;
 }
 
 export interface MemoryEntry {
@@ -64,12 +99,55 @@ export interface MemoryOomControl {
   readonly oomKill: bigint;
 }
 
+export interface HugetlbStat {
+  readonly usage: bigint;
+  readonly max: bigint;
+  readonly failcnt: bigint;
+  readonly pagesize: string;
+}
+
+export interface BlkIOStat {
+  readonly ioServiceBytesRecursive: readonly BlkIOEntry[];
+  readonly ioServicedRecursive: readonly BlkIOEntry[];
+}
+
+export interface BlkIOEntry {
+  readonly op: string;
+  readonly device: string;
+  readonly major: bigint;
+  readonly minor: bigint;
+  readonly value: bigint;
+}
+
+export interface NetworkStat {
+  readonly name: string;
+  readonly rxBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly rxErrors: bigint;
+  readonly rxDropped: bigint;
+  readonly txBytes: bigint;
+  readonly txPackets: bigint;
+  readonly txErrors: bigint;
+  readonly txDropped: bigint;
+}
+
 function createBaseMetrics(): Metrics {
-  return { pids: undefined, cpu: undefined, memory: undefined, memoryOomControl: undefined };
+  return {
+    hugetlb: [],
+    pids: undefined,
+    cpu: undefined,
+    memory: undefined,
+    blkio: undefined,
+    network: [],
+    memoryOomControl: undefined,
+  };
 }
 
 export const Metrics: MessageFns<Metrics> = {
   encode(message: Metrics, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.hugetlb) {
+      HugetlbStat.encode(v!, writer.uint32(10).fork()).join();
+    }
     if (message.pids !== undefined) {
       PidsStat.encode(message.pids, writer.uint32(18).fork()).join();
     }
@@ -78,6 +156,12 @@ export const Metrics: MessageFns<Metrics> = {
     }
     if (message.memory !== undefined) {
       MemoryStat.encode(message.memory, writer.uint32(34).fork()).join();
+    }
+    if (message.blkio !== undefined) {
+      BlkIOStat.encode(message.blkio, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.network) {
+      NetworkStat.encode(v!, writer.uint32(58).fork()).join();
     }
     if (message.memoryOomControl !== undefined) {
       MemoryOomControl.encode(message.memoryOomControl, writer.uint32(74).fork()).join();
@@ -98,6 +182,14 @@ export const Metrics: MessageFns<Metrics> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hugetlb.push(HugetlbStat.decode(reader, reader.uint32()));
+            continue;
+          }
           case 2: {
             if (tag !== 18) {
               break;
@@ -120,6 +212,22 @@ export const Metrics: MessageFns<Metrics> = {
             }
 
             message.memory = MemoryStat.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.blkio = BlkIOStat.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.network.push(NetworkStat.decode(reader, reader.uint32()));
             continue;
           }
           case 9: {
@@ -147,11 +255,16 @@ export const Metrics: MessageFns<Metrics> = {
   },
   fromPartial(object: DeepPartial<Metrics>): Metrics {
     const message = createBaseMetrics() as any;
+    message.hugetlb = object.hugetlb?.map((e) => HugetlbStat.fromPartial(e)) || [];
     message.pids = (object.pids !== undefined && object.pids !== null) ? PidsStat.fromPartial(object.pids) : undefined;
     message.cpu = (object.cpu !== undefined && object.cpu !== null) ? CPUStat.fromPartial(object.cpu) : undefined;
     message.memory = (object.memory !== undefined && object.memory !== null)
       ? MemoryStat.fromPartial(object.memory)
       : undefined;
+    message.blkio = (object.blkio !== undefined && object.blkio !== null)
+      ? BlkIOStat.fromPartial(object.blkio)
+      : undefined;
+    message.network = object.network?.map((e) => NetworkStat.fromPartial(e)) || [];
     message.memoryOomControl = (object.memoryOomControl !== undefined && object.memoryOomControl !== null)
       ? MemoryOomControl.fromPartial(object.memoryOomControl)
       : undefined;
@@ -513,16 +626,221 @@ export const Throttle: MessageFns<Throttle> = {
 };
 
 function createBaseMemoryStat(): MemoryStat {
-  return { inactiveFile: 0n, totalInactiveFile: 0n, usage: undefined, swap: undefined };
+  return {
+    cache: 0n,
+    rss: 0n,
+    rssHuge: 0n,
+    mappedFile: 0n,
+    dirty: 0n,
+    writeback: 0n,
+    pgPgIn: 0n,
+    pgPgOut: 0n,
+    pgFault: 0n,
+    pgMajFault: 0n,
+    inactiveAnon: 0n,
+    activeAnon: 0n,
+    inactiveFile: 0n,
+    activeFile: 0n,
+    unevictable: 0n,
+    hierarchicalMemoryLimit: 0n,
+    hierarchicalSwapLimit: 0n,
+    totalCache: 0n,
+    totalRss: 0n,
+    totalRssHuge: 0n,
+    totalMappedFile: 0n,
+    totalDirty: 0n,
+    totalWriteback: 0n,
+    totalPgPgIn: 0n,
+    totalPgPgOut: 0n,
+    totalPgFault: 0n,
+    totalPgMajFault: 0n,
+    totalInactiveAnon: 0n,
+    totalActiveAnon: 0n,
+    totalInactiveFile: 0n,
+    totalActiveFile: 0n,
+    totalUnevictable: 0n,
+    usage: undefined,
+    swap: undefined,
+    kernel: undefined,
+    kernelTcp: undefined,
+  };
 }
 
 export const MemoryStat: MessageFns<MemoryStat> = {
   encode(message: MemoryStat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cache !== 0n) {
+      if (BigInt.asUintN(64, message.cache) !== message.cache) {
+        throw new globalThis.Error("value provided for field message.cache of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.cache);
+    }
+    if (message.rss !== 0n) {
+      if (BigInt.asUintN(64, message.rss) !== message.rss) {
+        throw new globalThis.Error("value provided for field message.rss of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.rss);
+    }
+    if (message.rssHuge !== 0n) {
+      if (BigInt.asUintN(64, message.rssHuge) !== message.rssHuge) {
+        throw new globalThis.Error("value provided for field message.rssHuge of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.rssHuge);
+    }
+    if (message.mappedFile !== 0n) {
+      if (BigInt.asUintN(64, message.mappedFile) !== message.mappedFile) {
+        throw new globalThis.Error("value provided for field message.mappedFile of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.mappedFile);
+    }
+    if (message.dirty !== 0n) {
+      if (BigInt.asUintN(64, message.dirty) !== message.dirty) {
+        throw new globalThis.Error("value provided for field message.dirty of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.dirty);
+    }
+    if (message.writeback !== 0n) {
+      if (BigInt.asUintN(64, message.writeback) !== message.writeback) {
+        throw new globalThis.Error("value provided for field message.writeback of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.writeback);
+    }
+    if (message.pgPgIn !== 0n) {
+      if (BigInt.asUintN(64, message.pgPgIn) !== message.pgPgIn) {
+        throw new globalThis.Error("value provided for field message.pgPgIn of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.pgPgIn);
+    }
+    if (message.pgPgOut !== 0n) {
+      if (BigInt.asUintN(64, message.pgPgOut) !== message.pgPgOut) {
+        throw new globalThis.Error("value provided for field message.pgPgOut of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.pgPgOut);
+    }
+    if (message.pgFault !== 0n) {
+      if (BigInt.asUintN(64, message.pgFault) !== message.pgFault) {
+        throw new globalThis.Error("value provided for field message.pgFault of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.pgFault);
+    }
+    if (message.pgMajFault !== 0n) {
+      if (BigInt.asUintN(64, message.pgMajFault) !== message.pgMajFault) {
+        throw new globalThis.Error("value provided for field message.pgMajFault of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.pgMajFault);
+    }
+    if (message.inactiveAnon !== 0n) {
+      if (BigInt.asUintN(64, message.inactiveAnon) !== message.inactiveAnon) {
+        throw new globalThis.Error("value provided for field message.inactiveAnon of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.inactiveAnon);
+    }
+    if (message.activeAnon !== 0n) {
+      if (BigInt.asUintN(64, message.activeAnon) !== message.activeAnon) {
+        throw new globalThis.Error("value provided for field message.activeAnon of type uint64 too large");
+      }
+      writer.uint32(96).uint64(message.activeAnon);
+    }
     if (message.inactiveFile !== 0n) {
       if (BigInt.asUintN(64, message.inactiveFile) !== message.inactiveFile) {
         throw new globalThis.Error("value provided for field message.inactiveFile of type uint64 too large");
       }
       writer.uint32(104).uint64(message.inactiveFile);
+    }
+    if (message.activeFile !== 0n) {
+      if (BigInt.asUintN(64, message.activeFile) !== message.activeFile) {
+        throw new globalThis.Error("value provided for field message.activeFile of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.activeFile);
+    }
+    if (message.unevictable !== 0n) {
+      if (BigInt.asUintN(64, message.unevictable) !== message.unevictable) {
+        throw new globalThis.Error("value provided for field message.unevictable of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.unevictable);
+    }
+    if (message.hierarchicalMemoryLimit !== 0n) {
+      if (BigInt.asUintN(64, message.hierarchicalMemoryLimit) !== message.hierarchicalMemoryLimit) {
+        throw new globalThis.Error("value provided for field message.hierarchicalMemoryLimit of type uint64 too large");
+      }
+      writer.uint32(128).uint64(message.hierarchicalMemoryLimit);
+    }
+    if (message.hierarchicalSwapLimit !== 0n) {
+      if (BigInt.asUintN(64, message.hierarchicalSwapLimit) !== message.hierarchicalSwapLimit) {
+        throw new globalThis.Error("value provided for field message.hierarchicalSwapLimit of type uint64 too large");
+      }
+      writer.uint32(136).uint64(message.hierarchicalSwapLimit);
+    }
+    if (message.totalCache !== 0n) {
+      if (BigInt.asUintN(64, message.totalCache) !== message.totalCache) {
+        throw new globalThis.Error("value provided for field message.totalCache of type uint64 too large");
+      }
+      writer.uint32(144).uint64(message.totalCache);
+    }
+    if (message.totalRss !== 0n) {
+      if (BigInt.asUintN(64, message.totalRss) !== message.totalRss) {
+        throw new globalThis.Error("value provided for field message.totalRss of type uint64 too large");
+      }
+      writer.uint32(152).uint64(message.totalRss);
+    }
+    if (message.totalRssHuge !== 0n) {
+      if (BigInt.asUintN(64, message.totalRssHuge) !== message.totalRssHuge) {
+        throw new globalThis.Error("value provided for field message.totalRssHuge of type uint64 too large");
+      }
+      writer.uint32(160).uint64(message.totalRssHuge);
+    }
+    if (message.totalMappedFile !== 0n) {
+      if (BigInt.asUintN(64, message.totalMappedFile) !== message.totalMappedFile) {
+        throw new globalThis.Error("value provided for field message.totalMappedFile of type uint64 too large");
+      }
+      writer.uint32(168).uint64(message.totalMappedFile);
+    }
+    if (message.totalDirty !== 0n) {
+      if (BigInt.asUintN(64, message.totalDirty) !== message.totalDirty) {
+        throw new globalThis.Error("value provided for field message.totalDirty of type uint64 too large");
+      }
+      writer.uint32(176).uint64(message.totalDirty);
+    }
+    if (message.totalWriteback !== 0n) {
+      if (BigInt.asUintN(64, message.totalWriteback) !== message.totalWriteback) {
+        throw new globalThis.Error("value provided for field message.totalWriteback of type uint64 too large");
+      }
+      writer.uint32(184).uint64(message.totalWriteback);
+    }
+    if (message.totalPgPgIn !== 0n) {
+      if (BigInt.asUintN(64, message.totalPgPgIn) !== message.totalPgPgIn) {
+        throw new globalThis.Error("value provided for field message.totalPgPgIn of type uint64 too large");
+      }
+      writer.uint32(192).uint64(message.totalPgPgIn);
+    }
+    if (message.totalPgPgOut !== 0n) {
+      if (BigInt.asUintN(64, message.totalPgPgOut) !== message.totalPgPgOut) {
+        throw new globalThis.Error("value provided for field message.totalPgPgOut of type uint64 too large");
+      }
+      writer.uint32(200).uint64(message.totalPgPgOut);
+    }
+    if (message.totalPgFault !== 0n) {
+      if (BigInt.asUintN(64, message.totalPgFault) !== message.totalPgFault) {
+        throw new globalThis.Error("value provided for field message.totalPgFault of type uint64 too large");
+      }
+      writer.uint32(208).uint64(message.totalPgFault);
+    }
+    if (message.totalPgMajFault !== 0n) {
+      if (BigInt.asUintN(64, message.totalPgMajFault) !== message.totalPgMajFault) {
+        throw new globalThis.Error("value provided for field message.totalPgMajFault of type uint64 too large");
+      }
+      writer.uint32(216).uint64(message.totalPgMajFault);
+    }
+    if (message.totalInactiveAnon !== 0n) {
+      if (BigInt.asUintN(64, message.totalInactiveAnon) !== message.totalInactiveAnon) {
+        throw new globalThis.Error("value provided for field message.totalInactiveAnon of type uint64 too large");
+      }
+      writer.uint32(224).uint64(message.totalInactiveAnon);
+    }
+    if (message.totalActiveAnon !== 0n) {
+      if (BigInt.asUintN(64, message.totalActiveAnon) !== message.totalActiveAnon) {
+        throw new globalThis.Error("value provided for field message.totalActiveAnon of type uint64 too large");
+      }
+      writer.uint32(232).uint64(message.totalActiveAnon);
     }
     if (message.totalInactiveFile !== 0n) {
       if (BigInt.asUintN(64, message.totalInactiveFile) !== message.totalInactiveFile) {
@@ -530,11 +848,29 @@ export const MemoryStat: MessageFns<MemoryStat> = {
       }
       writer.uint32(240).uint64(message.totalInactiveFile);
     }
+    if (message.totalActiveFile !== 0n) {
+      if (BigInt.asUintN(64, message.totalActiveFile) !== message.totalActiveFile) {
+        throw new globalThis.Error("value provided for field message.totalActiveFile of type uint64 too large");
+      }
+      writer.uint32(248).uint64(message.totalActiveFile);
+    }
+    if (message.totalUnevictable !== 0n) {
+      if (BigInt.asUintN(64, message.totalUnevictable) !== message.totalUnevictable) {
+        throw new globalThis.Error("value provided for field message.totalUnevictable of type uint64 too large");
+      }
+      writer.uint32(256).uint64(message.totalUnevictable);
+    }
     if (message.usage !== undefined) {
       MemoryEntry.encode(message.usage, writer.uint32(266).fork()).join();
     }
     if (message.swap !== undefined) {
       MemoryEntry.encode(message.swap, writer.uint32(274).fork()).join();
+    }
+    if (message.kernel !== undefined) {
+      MemoryEntry.encode(message.kernel, writer.uint32(282).fork()).join();
+    }
+    if (message.kernelTcp !== undefined) {
+      MemoryEntry.encode(message.kernelTcp, writer.uint32(290).fork()).join();
     }
     return writer;
   },
@@ -552,6 +888,102 @@ export const MemoryStat: MessageFns<MemoryStat> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.cache = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rss = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rssHuge = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.mappedFile = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.dirty = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.writeback = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.pgPgIn = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.pgPgOut = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.pgFault = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.pgMajFault = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.inactiveAnon = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.activeAnon = reader.uint64() as bigint;
+            continue;
+          }
           case 13: {
             if (tag !== 104) {
               break;
@@ -560,12 +992,156 @@ export const MemoryStat: MessageFns<MemoryStat> = {
             message.inactiveFile = reader.uint64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.activeFile = reader.uint64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.unevictable = reader.uint64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.hierarchicalMemoryLimit = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.hierarchicalSwapLimit = reader.uint64() as bigint;
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.totalCache = reader.uint64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.totalRss = reader.uint64() as bigint;
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.totalRssHuge = reader.uint64() as bigint;
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.totalMappedFile = reader.uint64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.totalDirty = reader.uint64() as bigint;
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.totalWriteback = reader.uint64() as bigint;
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.totalPgPgIn = reader.uint64() as bigint;
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.totalPgPgOut = reader.uint64() as bigint;
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.totalPgFault = reader.uint64() as bigint;
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.totalPgMajFault = reader.uint64() as bigint;
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.totalInactiveAnon = reader.uint64() as bigint;
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.totalActiveAnon = reader.uint64() as bigint;
+            continue;
+          }
           case 30: {
             if (tag !== 240) {
               break;
             }
 
             message.totalInactiveFile = reader.uint64() as bigint;
+            continue;
+          }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.totalActiveFile = reader.uint64() as bigint;
+            continue;
+          }
+          case 32: {
+            if (tag !== 256) {
+              break;
+            }
+
+            message.totalUnevictable = reader.uint64() as bigint;
             continue;
           }
           case 33: {
@@ -582,6 +1158,22 @@ export const MemoryStat: MessageFns<MemoryStat> = {
             }
 
             message.swap = MemoryEntry.decode(reader, reader.uint32());
+            continue;
+          }
+          case 35: {
+            if (tag !== 282) {
+              break;
+            }
+
+            message.kernel = MemoryEntry.decode(reader, reader.uint32());
+            continue;
+          }
+          case 36: {
+            if (tag !== 290) {
+              break;
+            }
+
+            message.kernelTcp = MemoryEntry.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -601,17 +1193,97 @@ export const MemoryStat: MessageFns<MemoryStat> = {
   },
   fromPartial(object: DeepPartial<MemoryStat>): MemoryStat {
     const message = createBaseMemoryStat() as any;
+    message.cache = (object.cache !== undefined && object.cache !== null) ? BigInt(object.cache) : 0n;
+    message.rss = (object.rss !== undefined && object.rss !== null) ? BigInt(object.rss) : 0n;
+    message.rssHuge = (object.rssHuge !== undefined && object.rssHuge !== null) ? BigInt(object.rssHuge) : 0n;
+    message.mappedFile = (object.mappedFile !== undefined && object.mappedFile !== null)
+      ? BigInt(object.mappedFile)
+      : 0n;
+    message.dirty = (object.dirty !== undefined && object.dirty !== null) ? BigInt(object.dirty) : 0n;
+    message.writeback = (object.writeback !== undefined && object.writeback !== null) ? BigInt(object.writeback) : 0n;
+    message.pgPgIn = (object.pgPgIn !== undefined && object.pgPgIn !== null) ? BigInt(object.pgPgIn) : 0n;
+    message.pgPgOut = (object.pgPgOut !== undefined && object.pgPgOut !== null) ? BigInt(object.pgPgOut) : 0n;
+    message.pgFault = (object.pgFault !== undefined && object.pgFault !== null) ? BigInt(object.pgFault) : 0n;
+    message.pgMajFault = (object.pgMajFault !== undefined && object.pgMajFault !== null)
+      ? BigInt(object.pgMajFault)
+      : 0n;
+    message.inactiveAnon = (object.inactiveAnon !== undefined && object.inactiveAnon !== null)
+      ? BigInt(object.inactiveAnon)
+      : 0n;
+    message.activeAnon = (object.activeAnon !== undefined && object.activeAnon !== null)
+      ? BigInt(object.activeAnon)
+      : 0n;
     message.inactiveFile = (object.inactiveFile !== undefined && object.inactiveFile !== null)
       ? BigInt(object.inactiveFile)
       : 0n;
+    message.activeFile = (object.activeFile !== undefined && object.activeFile !== null)
+      ? BigInt(object.activeFile)
+      : 0n;
+    message.unevictable = (object.unevictable !== undefined && object.unevictable !== null)
+      ? BigInt(object.unevictable)
+      : 0n;
+    message.hierarchicalMemoryLimit =
+      (object.hierarchicalMemoryLimit !== undefined && object.hierarchicalMemoryLimit !== null)
+        ? BigInt(object.hierarchicalMemoryLimit)
+        : 0n;
+    message.hierarchicalSwapLimit =
+      (object.hierarchicalSwapLimit !== undefined && object.hierarchicalSwapLimit !== null)
+        ? BigInt(object.hierarchicalSwapLimit)
+        : 0n;
+    message.totalCache = (object.totalCache !== undefined && object.totalCache !== null)
+      ? BigInt(object.totalCache)
+      : 0n;
+    message.totalRss = (object.totalRss !== undefined && object.totalRss !== null) ? BigInt(object.totalRss) : 0n;
+    message.totalRssHuge = (object.totalRssHuge !== undefined && object.totalRssHuge !== null)
+      ? BigInt(object.totalRssHuge)
+      : 0n;
+    message.totalMappedFile = (object.totalMappedFile !== undefined && object.totalMappedFile !== null)
+      ? BigInt(object.totalMappedFile)
+      : 0n;
+    message.totalDirty = (object.totalDirty !== undefined && object.totalDirty !== null)
+      ? BigInt(object.totalDirty)
+      : 0n;
+    message.totalWriteback = (object.totalWriteback !== undefined && object.totalWriteback !== null)
+      ? BigInt(object.totalWriteback)
+      : 0n;
+    message.totalPgPgIn = (object.totalPgPgIn !== undefined && object.totalPgPgIn !== null)
+      ? BigInt(object.totalPgPgIn)
+      : 0n;
+    message.totalPgPgOut = (object.totalPgPgOut !== undefined && object.totalPgPgOut !== null)
+      ? BigInt(object.totalPgPgOut)
+      : 0n;
+    message.totalPgFault = (object.totalPgFault !== undefined && object.totalPgFault !== null)
+      ? BigInt(object.totalPgFault)
+      : 0n;
+    message.totalPgMajFault = (object.totalPgMajFault !== undefined && object.totalPgMajFault !== null)
+      ? BigInt(object.totalPgMajFault)
+      : 0n;
+    message.totalInactiveAnon = (object.totalInactiveAnon !== undefined && object.totalInactiveAnon !== null)
+      ? BigInt(object.totalInactiveAnon)
+      : 0n;
+    message.totalActiveAnon = (object.totalActiveAnon !== undefined && object.totalActiveAnon !== null)
+      ? BigInt(object.totalActiveAnon)
+      : 0n;
     message.totalInactiveFile = (object.totalInactiveFile !== undefined && object.totalInactiveFile !== null)
       ? BigInt(object.totalInactiveFile)
+      : 0n;
+    message.totalActiveFile = (object.totalActiveFile !== undefined && object.totalActiveFile !== null)
+      ? BigInt(object.totalActiveFile)
+      : 0n;
+    message.totalUnevictable = (object.totalUnevictable !== undefined && object.totalUnevictable !== null)
+      ? BigInt(object.totalUnevictable)
       : 0n;
     message.usage = (object.usage !== undefined && object.usage !== null)
       ? MemoryEntry.fromPartial(object.usage)
       : undefined;
     message.swap = (object.swap !== undefined && object.swap !== null)
       ? MemoryEntry.fromPartial(object.swap)
+      : undefined;
+    message.kernel = (object.kernel !== undefined && object.kernel !== null)
+      ? MemoryEntry.fromPartial(object.kernel)
+      : undefined;
+    message.kernelTcp = (object.kernelTcp !== undefined && object.kernelTcp !== null)
+      ? MemoryEntry.fromPartial(object.kernelTcp)
       : undefined;
     return message;
   },
@@ -806,6 +1478,470 @@ export const MemoryOomControl: MessageFns<MemoryOomControl> = {
       : 0n;
     message.underOom = (object.underOom !== undefined && object.underOom !== null) ? BigInt(object.underOom) : 0n;
     message.oomKill = (object.oomKill !== undefined && object.oomKill !== null) ? BigInt(object.oomKill) : 0n;
+    return message;
+  },
+};
+
+function createBaseHugetlbStat(): HugetlbStat {
+  return { usage: 0n, max: 0n, failcnt: 0n, pagesize: "" };
+}
+
+export const HugetlbStat: MessageFns<HugetlbStat> = {
+  encode(message: HugetlbStat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usage !== 0n) {
+      if (BigInt.asUintN(64, message.usage) !== message.usage) {
+        throw new globalThis.Error("value provided for field message.usage of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.usage);
+    }
+    if (message.max !== 0n) {
+      if (BigInt.asUintN(64, message.max) !== message.max) {
+        throw new globalThis.Error("value provided for field message.max of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.max);
+    }
+    if (message.failcnt !== 0n) {
+      if (BigInt.asUintN(64, message.failcnt) !== message.failcnt) {
+        throw new globalThis.Error("value provided for field message.failcnt of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.failcnt);
+    }
+    if (message.pagesize !== "") {
+      writer.uint32(34).string(message.pagesize);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HugetlbStat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHugetlbStat() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.usage = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.max = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.failcnt = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pagesize = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HugetlbStat>): HugetlbStat {
+    return HugetlbStat.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HugetlbStat>): HugetlbStat {
+    const message = createBaseHugetlbStat() as any;
+    message.usage = (object.usage !== undefined && object.usage !== null) ? BigInt(object.usage) : 0n;
+    message.max = (object.max !== undefined && object.max !== null) ? BigInt(object.max) : 0n;
+    message.failcnt = (object.failcnt !== undefined && object.failcnt !== null) ? BigInt(object.failcnt) : 0n;
+    message.pagesize = object.pagesize ?? "";
+    return message;
+  },
+};
+
+function createBaseBlkIOStat(): BlkIOStat {
+  return { ioServiceBytesRecursive: [], ioServicedRecursive: [] };
+}
+
+export const BlkIOStat: MessageFns<BlkIOStat> = {
+  encode(message: BlkIOStat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.ioServiceBytesRecursive) {
+      BlkIOEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.ioServicedRecursive) {
+      BlkIOEntry.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BlkIOStat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBlkIOStat() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ioServiceBytesRecursive.push(BlkIOEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ioServicedRecursive.push(BlkIOEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BlkIOStat>): BlkIOStat {
+    return BlkIOStat.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BlkIOStat>): BlkIOStat {
+    const message = createBaseBlkIOStat() as any;
+    message.ioServiceBytesRecursive = object.ioServiceBytesRecursive?.map((e) => BlkIOEntry.fromPartial(e)) || [];
+    message.ioServicedRecursive = object.ioServicedRecursive?.map((e) => BlkIOEntry.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBlkIOEntry(): BlkIOEntry {
+  return { op: "", device: "", major: 0n, minor: 0n, value: 0n };
+}
+
+export const BlkIOEntry: MessageFns<BlkIOEntry> = {
+  encode(message: BlkIOEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.op !== "") {
+      writer.uint32(10).string(message.op);
+    }
+    if (message.device !== "") {
+      writer.uint32(18).string(message.device);
+    }
+    if (message.major !== 0n) {
+      if (BigInt.asUintN(64, message.major) !== message.major) {
+        throw new globalThis.Error("value provided for field message.major of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.major);
+    }
+    if (message.minor !== 0n) {
+      if (BigInt.asUintN(64, message.minor) !== message.minor) {
+        throw new globalThis.Error("value provided for field message.minor of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.minor);
+    }
+    if (message.value !== 0n) {
+      if (BigInt.asUintN(64, message.value) !== message.value) {
+        throw new globalThis.Error("value provided for field message.value of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BlkIOEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBlkIOEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.op = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.device = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.major = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.minor = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.value = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BlkIOEntry>): BlkIOEntry {
+    return BlkIOEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BlkIOEntry>): BlkIOEntry {
+    const message = createBaseBlkIOEntry() as any;
+    message.op = object.op ?? "";
+    message.device = object.device ?? "";
+    message.major = (object.major !== undefined && object.major !== null) ? BigInt(object.major) : 0n;
+    message.minor = (object.minor !== undefined && object.minor !== null) ? BigInt(object.minor) : 0n;
+    message.value = (object.value !== undefined && object.value !== null) ? BigInt(object.value) : 0n;
+    return message;
+  },
+};
+
+function createBaseNetworkStat(): NetworkStat {
+  return {
+    name: "",
+    rxBytes: 0n,
+    rxPackets: 0n,
+    rxErrors: 0n,
+    rxDropped: 0n,
+    txBytes: 0n,
+    txPackets: 0n,
+    txErrors: 0n,
+    txDropped: 0n,
+  };
+}
+
+export const NetworkStat: MessageFns<NetworkStat> = {
+  encode(message: NetworkStat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.rxBytes !== 0n) {
+      if (BigInt.asUintN(64, message.rxBytes) !== message.rxBytes) {
+        throw new globalThis.Error("value provided for field message.rxBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.rxBytes);
+    }
+    if (message.rxPackets !== 0n) {
+      if (BigInt.asUintN(64, message.rxPackets) !== message.rxPackets) {
+        throw new globalThis.Error("value provided for field message.rxPackets of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.rxPackets);
+    }
+    if (message.rxErrors !== 0n) {
+      if (BigInt.asUintN(64, message.rxErrors) !== message.rxErrors) {
+        throw new globalThis.Error("value provided for field message.rxErrors of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.rxErrors);
+    }
+    if (message.rxDropped !== 0n) {
+      if (BigInt.asUintN(64, message.rxDropped) !== message.rxDropped) {
+        throw new globalThis.Error("value provided for field message.rxDropped of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.rxDropped);
+    }
+    if (message.txBytes !== 0n) {
+      if (BigInt.asUintN(64, message.txBytes) !== message.txBytes) {
+        throw new globalThis.Error("value provided for field message.txBytes of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.txBytes);
+    }
+    if (message.txPackets !== 0n) {
+      if (BigInt.asUintN(64, message.txPackets) !== message.txPackets) {
+        throw new globalThis.Error("value provided for field message.txPackets of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.txPackets);
+    }
+    if (message.txErrors !== 0n) {
+      if (BigInt.asUintN(64, message.txErrors) !== message.txErrors) {
+        throw new globalThis.Error("value provided for field message.txErrors of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.txErrors);
+    }
+    if (message.txDropped !== 0n) {
+      if (BigInt.asUintN(64, message.txDropped) !== message.txDropped) {
+        throw new globalThis.Error("value provided for field message.txDropped of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.txDropped);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NetworkStat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNetworkStat() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rxBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rxPackets = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rxErrors = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.rxDropped = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.txBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.txPackets = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.txErrors = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.txDropped = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NetworkStat>): NetworkStat {
+    return NetworkStat.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NetworkStat>): NetworkStat {
+    const message = createBaseNetworkStat() as any;
+    message.name = object.name ?? "";
+    message.rxBytes = (object.rxBytes !== undefined && object.rxBytes !== null) ? BigInt(object.rxBytes) : 0n;
+    message.rxPackets = (object.rxPackets !== undefined && object.rxPackets !== null) ? BigInt(object.rxPackets) : 0n;
+    message.rxErrors = (object.rxErrors !== undefined && object.rxErrors !== null) ? BigInt(object.rxErrors) : 0n;
+    message.rxDropped = (object.rxDropped !== undefined && object.rxDropped !== null) ? BigInt(object.rxDropped) : 0n;
+    message.txBytes = (object.txBytes !== undefined && object.txBytes !== null) ? BigInt(object.txBytes) : 0n;
+    message.txPackets = (object.txPackets !== undefined && object.txPackets !== null) ? BigInt(object.txPackets) : 0n;
+    message.txErrors = (object.txErrors !== undefined && object.txErrors !== null) ? BigInt(object.txErrors) : 0n;
+    message.txDropped = (object.txDropped !== undefined && object.txDropped !== null) ? BigInt(object.txDropped) : 0n;
     return message;
   },
 };

@@ -17,7 +17,10 @@ export interface Metrics {
   readonly pids: PidsStat | undefined;
   readonly cpu: CPUStat | undefined;
   readonly memory: MemoryStat | undefined;
+  readonly io: IOStat | undefined;
+  readonly hugetlb: readonly HugeTlbStat[];
   readonly memoryEvents: MemoryEvents | undefined;
+  readonly network: readonly NetworkStat[];
 }
 
 export interface PidsStat {
@@ -36,20 +39,95 @@ export interface CPUStat {
 }
 
 export interface MemoryStat {
+  readonly anon: bigint;
+  readonly file: bigint;
+  readonly kernelStack: bigint;
+  readonly slab: bigint;
+  readonly sock: bigint;
+  readonly shmem: bigint;
+  readonly fileMapped: bigint;
+  readonly fileDirty: bigint;
+  readonly fileWriteback: bigint;
+  readonly anonThp: bigint;
+  readonly inactiveAnon: bigint;
+  readonly activeAnon: bigint;
   readonly inactiveFile: bigint;
+  readonly activeFile: bigint;
+  readonly unevictable: bigint;
+  readonly slabReclaimable: bigint;
+  readonly slabUnreclaimable: bigint;
+  readonly pgfault: bigint;
+  readonly pgmajfault: bigint;
+  readonly workingsetRefault: bigint;
+  readonly workingsetActivate: bigint;
+  readonly workingsetNodereclaim: bigint;
+  readonly pgrefill: bigint;
+  readonly pgscan: bigint;
+  readonly pgsteal: bigint;
+  readonly pgactivate: bigint;
+  readonly pgdeactivate: bigint;
+  readonly pglazyfree: bigint;
+  readonly pglazyfreed: bigint;
+  readonly thpFaultAlloc: bigint;
+  readonly thpCollapseAlloc: bigint;
   readonly usage: bigint;
   readonly usageLimit: bigint;
   readonly swapUsage: bigint;
   readonly swapLimit: bigint;
   readonly maxUsage: bigint;
+  readonly swapMaxUsage: bigint;
 }
 
 export interface MemoryEvents {
+  readonly low: bigint;
+  readonly high: bigint;
+  readonly max: bigint;
+  readonly oom: bigint;
   readonly oomKill: bigint;
+  readonly oomGroupKill: bigint;
+}
+
+export interface IOStat {
+  readonly usage: readonly IOEntry[];
+}
+
+export interface IOEntry {
+  readonly major: bigint;
+  readonly minor: bigint;
+  readonly rbytes: bigint;
+  readonly wbytes: bigint;
+  readonly rios: bigint;
+  readonly wios: bigint;
+}
+
+export interface HugeTlbStat {
+  readonly current: bigint;
+  readonly max: bigint;
+  readonly pagesize: string;
+}
+
+export interface NetworkStat {
+  readonly name: string;
+  readonly rxBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly rxErrors: bigint;
+  readonly rxDropped: bigint;
+  readonly txBytes: bigint;
+  readonly txPackets: bigint;
+  readonly txErrors: bigint;
+  readonly txDropped: bigint;
 }
 
 function createBaseMetrics(): Metrics {
-  return { pids: undefined, cpu: undefined, memory: undefined, memoryEvents: undefined };
+  return {
+    pids: undefined,
+    cpu: undefined,
+    memory: undefined,
+    io: undefined,
+    hugetlb: [],
+    memoryEvents: undefined,
+    network: [],
+  };
 }
 
 export const Metrics: MessageFns<Metrics> = {
@@ -63,8 +141,17 @@ export const Metrics: MessageFns<Metrics> = {
     if (message.memory !== undefined) {
       MemoryStat.encode(message.memory, writer.uint32(34).fork()).join();
     }
+    if (message.io !== undefined) {
+      IOStat.encode(message.io, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.hugetlb) {
+      HugeTlbStat.encode(v!, writer.uint32(58).fork()).join();
+    }
     if (message.memoryEvents !== undefined) {
       MemoryEvents.encode(message.memoryEvents, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.network) {
+      NetworkStat.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -106,12 +193,36 @@ export const Metrics: MessageFns<Metrics> = {
             message.memory = MemoryStat.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.io = IOStat.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.hugetlb.push(HugeTlbStat.decode(reader, reader.uint32()));
+            continue;
+          }
           case 8: {
             if (tag !== 66) {
               break;
             }
 
             message.memoryEvents = MemoryEvents.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.network.push(NetworkStat.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -136,9 +247,12 @@ export const Metrics: MessageFns<Metrics> = {
     message.memory = (object.memory !== undefined && object.memory !== null)
       ? MemoryStat.fromPartial(object.memory)
       : undefined;
+    message.io = (object.io !== undefined && object.io !== null) ? IOStat.fromPartial(object.io) : undefined;
+    message.hugetlb = object.hugetlb?.map((e) => HugeTlbStat.fromPartial(e)) || [];
     message.memoryEvents = (object.memoryEvents !== undefined && object.memoryEvents !== null)
       ? MemoryEvents.fromPartial(object.memoryEvents)
       : undefined;
+    message.network = object.network?.map((e) => NetworkStat.fromPartial(e)) || [];
     return message;
   },
 };
@@ -356,16 +470,234 @@ export const CPUStat: MessageFns<CPUStat> = {
 };
 
 function createBaseMemoryStat(): MemoryStat {
-  return { inactiveFile: 0n, usage: 0n, usageLimit: 0n, swapUsage: 0n, swapLimit: 0n, maxUsage: 0n };
+  return {
+    anon: 0n,
+    file: 0n,
+    kernelStack: 0n,
+    slab: 0n,
+    sock: 0n,
+    shmem: 0n,
+    fileMapped: 0n,
+    fileDirty: 0n,
+    fileWriteback: 0n,
+    anonThp: 0n,
+    inactiveAnon: 0n,
+    activeAnon: 0n,
+    inactiveFile: 0n,
+    activeFile: 0n,
+    unevictable: 0n,
+    slabReclaimable: 0n,
+    slabUnreclaimable: 0n,
+    pgfault: 0n,
+    pgmajfault: 0n,
+    workingsetRefault: 0n,
+    workingsetActivate: 0n,
+    workingsetNodereclaim: 0n,
+    pgrefill: 0n,
+    pgscan: 0n,
+    pgsteal: 0n,
+    pgactivate: 0n,
+    pgdeactivate: 0n,
+    pglazyfree: 0n,
+    pglazyfreed: 0n,
+    thpFaultAlloc: 0n,
+    thpCollapseAlloc: 0n,
+    usage: 0n,
+    usageLimit: 0n,
+    swapUsage: 0n,
+    swapLimit: 0n,
+    maxUsage: 0n,
+    swapMaxUsage: 0n,
+  };
 }
 
 export const MemoryStat: MessageFns<MemoryStat> = {
   encode(message: MemoryStat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.anon !== 0n) {
+      if (BigInt.asUintN(64, message.anon) !== message.anon) {
+        throw new globalThis.Error("value provided for field message.anon of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.anon);
+    }
+    if (message.file !== 0n) {
+      if (BigInt.asUintN(64, message.file) !== message.file) {
+        throw new globalThis.Error("value provided for field message.file of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.file);
+    }
+    if (message.kernelStack !== 0n) {
+      if (BigInt.asUintN(64, message.kernelStack) !== message.kernelStack) {
+        throw new globalThis.Error("value provided for field message.kernelStack of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.kernelStack);
+    }
+    if (message.slab !== 0n) {
+      if (BigInt.asUintN(64, message.slab) !== message.slab) {
+        throw new globalThis.Error("value provided for field message.slab of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.slab);
+    }
+    if (message.sock !== 0n) {
+      if (BigInt.asUintN(64, message.sock) !== message.sock) {
+        throw new globalThis.Error("value provided for field message.sock of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.sock);
+    }
+    if (message.shmem !== 0n) {
+      if (BigInt.asUintN(64, message.shmem) !== message.shmem) {
+        throw new globalThis.Error("value provided for field message.shmem of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.shmem);
+    }
+    if (message.fileMapped !== 0n) {
+      if (BigInt.asUintN(64, message.fileMapped) !== message.fileMapped) {
+        throw new globalThis.Error("value provided for field message.fileMapped of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.fileMapped);
+    }
+    if (message.fileDirty !== 0n) {
+      if (BigInt.asUintN(64, message.fileDirty) !== message.fileDirty) {
+        throw new globalThis.Error("value provided for field message.fileDirty of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.fileDirty);
+    }
+    if (message.fileWriteback !== 0n) {
+      if (BigInt.asUintN(64, message.fileWriteback) !== message.fileWriteback) {
+        throw new globalThis.Error("value provided for field message.fileWriteback of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.fileWriteback);
+    }
+    if (message.anonThp !== 0n) {
+      if (BigInt.asUintN(64, message.anonThp) !== message.anonThp) {
+        throw new globalThis.Error("value provided for field message.anonThp of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.anonThp);
+    }
+    if (message.inactiveAnon !== 0n) {
+      if (BigInt.asUintN(64, message.inactiveAnon) !== message.inactiveAnon) {
+        throw new globalThis.Error("value provided for field message.inactiveAnon of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.inactiveAnon);
+    }
+    if (message.activeAnon !== 0n) {
+      if (BigInt.asUintN(64, message.activeAnon) !== message.activeAnon) {
+        throw new globalThis.Error("value provided for field message.activeAnon of type uint64 too large");
+      }
+      writer.uint32(96).uint64(message.activeAnon);
+    }
     if (message.inactiveFile !== 0n) {
       if (BigInt.asUintN(64, message.inactiveFile) !== message.inactiveFile) {
         throw new globalThis.Error("value provided for field message.inactiveFile of type uint64 too large");
       }
       writer.uint32(104).uint64(message.inactiveFile);
+    }
+    if (message.activeFile !== 0n) {
+      if (BigInt.asUintN(64, message.activeFile) !== message.activeFile) {
+        throw new globalThis.Error("value provided for field message.activeFile of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.activeFile);
+    }
+    if (message.unevictable !== 0n) {
+      if (BigInt.asUintN(64, message.unevictable) !== message.unevictable) {
+        throw new globalThis.Error("value provided for field message.unevictable of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.unevictable);
+    }
+    if (message.slabReclaimable !== 0n) {
+      if (BigInt.asUintN(64, message.slabReclaimable) !== message.slabReclaimable) {
+        throw new globalThis.Error("value provided for field message.slabReclaimable of type uint64 too large");
+      }
+      writer.uint32(128).uint64(message.slabReclaimable);
+    }
+    if (message.slabUnreclaimable !== 0n) {
+      if (BigInt.asUintN(64, message.slabUnreclaimable) !== message.slabUnreclaimable) {
+        throw new globalThis.Error("value provided for field message.slabUnreclaimable of type uint64 too large");
+      }
+      writer.uint32(136).uint64(message.slabUnreclaimable);
+    }
+    if (message.pgfault !== 0n) {
+      if (BigInt.asUintN(64, message.pgfault) !== message.pgfault) {
+        throw new globalThis.Error("value provided for field message.pgfault of type uint64 too large");
+      }
+      writer.uint32(144).uint64(message.pgfault);
+    }
+    if (message.pgmajfault !== 0n) {
+      if (BigInt.asUintN(64, message.pgmajfault) !== message.pgmajfault) {
+        throw new globalThis.Error("value provided for field message.pgmajfault of type uint64 too large");
+      }
+      writer.uint32(152).uint64(message.pgmajfault);
+    }
+    if (message.workingsetRefault !== 0n) {
+      if (BigInt.asUintN(64, message.workingsetRefault) !== message.workingsetRefault) {
+        throw new globalThis.Error("value provided for field message.workingsetRefault of type uint64 too large");
+      }
+      writer.uint32(160).uint64(message.workingsetRefault);
+    }
+    if (message.workingsetActivate !== 0n) {
+      if (BigInt.asUintN(64, message.workingsetActivate) !== message.workingsetActivate) {
+        throw new globalThis.Error("value provided for field message.workingsetActivate of type uint64 too large");
+      }
+      writer.uint32(168).uint64(message.workingsetActivate);
+    }
+    if (message.workingsetNodereclaim !== 0n) {
+      if (BigInt.asUintN(64, message.workingsetNodereclaim) !== message.workingsetNodereclaim) {
+        throw new globalThis.Error("value provided for field message.workingsetNodereclaim of type uint64 too large");
+      }
+      writer.uint32(176).uint64(message.workingsetNodereclaim);
+    }
+    if (message.pgrefill !== 0n) {
+      if (BigInt.asUintN(64, message.pgrefill) !== message.pgrefill) {
+        throw new globalThis.Error("value provided for field message.pgrefill of type uint64 too large");
+      }
+      writer.uint32(184).uint64(message.pgrefill);
+    }
+    if (message.pgscan !== 0n) {
+      if (BigInt.asUintN(64, message.pgscan) !== message.pgscan) {
+        throw new globalThis.Error("value provided for field message.pgscan of type uint64 too large");
+      }
+      writer.uint32(192).uint64(message.pgscan);
+    }
+    if (message.pgsteal !== 0n) {
+      if (BigInt.asUintN(64, message.pgsteal) !== message.pgsteal) {
+        throw new globalThis.Error("value provided for field message.pgsteal of type uint64 too large");
+      }
+      writer.uint32(200).uint64(message.pgsteal);
+    }
+    if (message.pgactivate !== 0n) {
+      if (BigInt.asUintN(64, message.pgactivate) !== message.pgactivate) {
+        throw new globalThis.Error("value provided for field message.pgactivate of type uint64 too large");
+      }
+      writer.uint32(208).uint64(message.pgactivate);
+    }
+    if (message.pgdeactivate !== 0n) {
+      if (BigInt.asUintN(64, message.pgdeactivate) !== message.pgdeactivate) {
+        throw new globalThis.Error("value provided for field message.pgdeactivate of type uint64 too large");
+      }
+      writer.uint32(216).uint64(message.pgdeactivate);
+    }
+    if (message.pglazyfree !== 0n) {
+      if (BigInt.asUintN(64, message.pglazyfree) !== message.pglazyfree) {
+        throw new globalThis.Error("value provided for field message.pglazyfree of type uint64 too large");
+      }
+      writer.uint32(224).uint64(message.pglazyfree);
+    }
+    if (message.pglazyfreed !== 0n) {
+      if (BigInt.asUintN(64, message.pglazyfreed) !== message.pglazyfreed) {
+        throw new globalThis.Error("value provided for field message.pglazyfreed of type uint64 too large");
+      }
+      writer.uint32(232).uint64(message.pglazyfreed);
+    }
+    if (message.thpFaultAlloc !== 0n) {
+      if (BigInt.asUintN(64, message.thpFaultAlloc) !== message.thpFaultAlloc) {
+        throw new globalThis.Error("value provided for field message.thpFaultAlloc of type uint64 too large");
+      }
+      writer.uint32(240).uint64(message.thpFaultAlloc);
+    }
+    if (message.thpCollapseAlloc !== 0n) {
+      if (BigInt.asUintN(64, message.thpCollapseAlloc) !== message.thpCollapseAlloc) {
+        throw new globalThis.Error("value provided for field message.thpCollapseAlloc of type uint64 too large");
+      }
+      writer.uint32(248).uint64(message.thpCollapseAlloc);
     }
     if (message.usage !== 0n) {
       if (BigInt.asUintN(64, message.usage) !== message.usage) {
@@ -397,6 +729,12 @@ export const MemoryStat: MessageFns<MemoryStat> = {
       }
       writer.uint32(288).uint64(message.maxUsage);
     }
+    if (message.swapMaxUsage !== 0n) {
+      if (BigInt.asUintN(64, message.swapMaxUsage) !== message.swapMaxUsage) {
+        throw new globalThis.Error("value provided for field message.swapMaxUsage of type uint64 too large");
+      }
+      writer.uint32(296).uint64(message.swapMaxUsage);
+    }
     return writer;
   },
 
@@ -413,12 +751,252 @@ export const MemoryStat: MessageFns<MemoryStat> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.anon = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.file = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.kernelStack = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.slab = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sock = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.shmem = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.fileMapped = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.fileDirty = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.fileWriteback = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.anonThp = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.inactiveAnon = reader.uint64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.activeAnon = reader.uint64() as bigint;
+            continue;
+          }
           case 13: {
             if (tag !== 104) {
               break;
             }
 
             message.inactiveFile = reader.uint64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.activeFile = reader.uint64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.unevictable = reader.uint64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.slabReclaimable = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.slabUnreclaimable = reader.uint64() as bigint;
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.pgfault = reader.uint64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.pgmajfault = reader.uint64() as bigint;
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.workingsetRefault = reader.uint64() as bigint;
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.workingsetActivate = reader.uint64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.workingsetNodereclaim = reader.uint64() as bigint;
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.pgrefill = reader.uint64() as bigint;
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.pgscan = reader.uint64() as bigint;
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.pgsteal = reader.uint64() as bigint;
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.pgactivate = reader.uint64() as bigint;
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.pgdeactivate = reader.uint64() as bigint;
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.pglazyfree = reader.uint64() as bigint;
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.pglazyfreed = reader.uint64() as bigint;
+            continue;
+          }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.thpFaultAlloc = reader.uint64() as bigint;
+            continue;
+          }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.thpCollapseAlloc = reader.uint64() as bigint;
             continue;
           }
           case 32: {
@@ -461,6 +1039,14 @@ export const MemoryStat: MessageFns<MemoryStat> = {
             message.maxUsage = reader.uint64() as bigint;
             continue;
           }
+          case 37: {
+            if (tag !== 296) {
+              break;
+            }
+
+            message.swapMaxUsage = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -478,8 +1064,77 @@ export const MemoryStat: MessageFns<MemoryStat> = {
   },
   fromPartial(object: DeepPartial<MemoryStat>): MemoryStat {
     const message = createBaseMemoryStat() as any;
+    message.anon = (object.anon !== undefined && object.anon !== null) ? BigInt(object.anon) : 0n;
+    message.file = (object.file !== undefined && object.file !== null) ? BigInt(object.file) : 0n;
+    message.kernelStack = (object.kernelStack !== undefined && object.kernelStack !== null)
+      ? BigInt(object.kernelStack)
+      : 0n;
+    message.slab = (object.slab !== undefined && object.slab !== null) ? BigInt(object.slab) : 0n;
+    message.sock = (object.sock !== undefined && object.sock !== null) ? BigInt(object.sock) : 0n;
+    message.shmem = (object.shmem !== undefined && object.shmem !== null) ? BigInt(object.shmem) : 0n;
+    message.fileMapped = (object.fileMapped !== undefined && object.fileMapped !== null)
+      ? BigInt(object.fileMapped)
+      : 0n;
+    message.fileDirty = (object.fileDirty !== undefined && object.fileDirty !== null) ? BigInt(object.fileDirty) : 0n;
+    message.fileWriteback = (object.fileWriteback !== undefined && object.fileWriteback !== null)
+      ? BigInt(object.fileWriteback)
+      : 0n;
+    message.anonThp = (object.anonThp !== undefined && object.anonThp !== null) ? BigInt(object.anonThp) : 0n;
+    message.inactiveAnon = (object.inactiveAnon !== undefined && object.inactiveAnon !== null)
+      ? BigInt(object.inactiveAnon)
+      : 0n;
+    message.activeAnon = (object.activeAnon !== undefined && object.activeAnon !== null)
+      ? BigInt(object.activeAnon)
+      : 0n;
     message.inactiveFile = (object.inactiveFile !== undefined && object.inactiveFile !== null)
       ? BigInt(object.inactiveFile)
+      : 0n;
+    message.activeFile = (object.activeFile !== undefined && object.activeFile !== null)
+      ? BigInt(object.activeFile)
+      : 0n;
+    message.unevictable = (object.unevictable !== undefined && object.unevictable !== null)
+      ? BigInt(object.unevictable)
+      : 0n;
+    message.slabReclaimable = (object.slabReclaimable !== undefined && object.slabReclaimable !== null)
+      ? BigInt(object.slabReclaimable)
+      : 0n;
+    message.slabUnreclaimable = (object.slabUnreclaimable !== undefined && object.slabUnreclaimable !== null)
+      ? BigInt(object.slabUnreclaimable)
+      : 0n;
+    message.pgfault = (object.pgfault !== undefined && object.pgfault !== null) ? BigInt(object.pgfault) : 0n;
+    message.pgmajfault = (object.pgmajfault !== undefined && object.pgmajfault !== null)
+      ? BigInt(object.pgmajfault)
+      : 0n;
+    message.workingsetRefault = (object.workingsetRefault !== undefined && object.workingsetRefault !== null)
+      ? BigInt(object.workingsetRefault)
+      : 0n;
+    message.workingsetActivate = (object.workingsetActivate !== undefined && object.workingsetActivate !== null)
+      ? BigInt(object.workingsetActivate)
+      : 0n;
+    message.workingsetNodereclaim =
+      (object.workingsetNodereclaim !== undefined && object.workingsetNodereclaim !== null)
+        ? BigInt(object.workingsetNodereclaim)
+        : 0n;
+    message.pgrefill = (object.pgrefill !== undefined && object.pgrefill !== null) ? BigInt(object.pgrefill) : 0n;
+    message.pgscan = (object.pgscan !== undefined && object.pgscan !== null) ? BigInt(object.pgscan) : 0n;
+    message.pgsteal = (object.pgsteal !== undefined && object.pgsteal !== null) ? BigInt(object.pgsteal) : 0n;
+    message.pgactivate = (object.pgactivate !== undefined && object.pgactivate !== null)
+      ? BigInt(object.pgactivate)
+      : 0n;
+    message.pgdeactivate = (object.pgdeactivate !== undefined && object.pgdeactivate !== null)
+      ? BigInt(object.pgdeactivate)
+      : 0n;
+    message.pglazyfree = (object.pglazyfree !== undefined && object.pglazyfree !== null)
+      ? BigInt(object.pglazyfree)
+      : 0n;
+    message.pglazyfreed = (object.pglazyfreed !== undefined && object.pglazyfreed !== null)
+      ? BigInt(object.pglazyfreed)
+      : 0n;
+    message.thpFaultAlloc = (object.thpFaultAlloc !== undefined && object.thpFaultAlloc !== null)
+      ? BigInt(object.thpFaultAlloc)
+      : 0n;
+    message.thpCollapseAlloc = (object.thpCollapseAlloc !== undefined && object.thpCollapseAlloc !== null)
+      ? BigInt(object.thpCollapseAlloc)
       : 0n;
     message.usage = (object.usage !== undefined && object.usage !== null) ? BigInt(object.usage) : 0n;
     message.usageLimit = (object.usageLimit !== undefined && object.usageLimit !== null)
@@ -488,21 +1143,54 @@ export const MemoryStat: MessageFns<MemoryStat> = {
     message.swapUsage = (object.swapUsage !== undefined && object.swapUsage !== null) ? BigInt(object.swapUsage) : 0n;
     message.swapLimit = (object.swapLimit !== undefined && object.swapLimit !== null) ? BigInt(object.swapLimit) : 0n;
     message.maxUsage = (object.maxUsage !== undefined && object.maxUsage !== null) ? BigInt(object.maxUsage) : 0n;
+    message.swapMaxUsage = (object.swapMaxUsage !== undefined && object.swapMaxUsage !== null)
+      ? BigInt(object.swapMaxUsage)
+      : 0n;
     return message;
   },
 };
 
 function createBaseMemoryEvents(): MemoryEvents {
-  return { oomKill: 0n };
+  return { low: 0n, high: 0n, max: 0n, oom: 0n, oomKill: 0n, oomGroupKill: 0n };
 }
 
 export const MemoryEvents: MessageFns<MemoryEvents> = {
   encode(message: MemoryEvents, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.low !== 0n) {
+      if (BigInt.asUintN(64, message.low) !== message.low) {
+        throw new globalThis.Error("value provided for field message.low of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.low);
+    }
+    if (message.high !== 0n) {
+      if (BigInt.asUintN(64, message.high) !== message.high) {
+        throw new globalThis.Error("value provided for field message.high of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.high);
+    }
+    if (message.max !== 0n) {
+      if (BigInt.asUintN(64, message.max) !== message.max) {
+        throw new globalThis.Error("value provided for field message.max of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.max);
+    }
+    if (message.oom !== 0n) {
+      if (BigInt.asUintN(64, message.oom) !== message.oom) {
+        throw new globalThis.Error("value provided for field message.oom of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.oom);
+    }
     if (message.oomKill !== 0n) {
       if (BigInt.asUintN(64, message.oomKill) !== message.oomKill) {
         throw new globalThis.Error("value provided for field message.oomKill of type uint64 too large");
       }
       writer.uint32(40).uint64(message.oomKill);
+    }
+    if (message.oomGroupKill !== 0n) {
+      if (BigInt.asUintN(64, message.oomGroupKill) !== message.oomGroupKill) {
+        throw new globalThis.Error("value provided for field message.oomGroupKill of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.oomGroupKill);
     }
     return writer;
   },
@@ -520,12 +1208,52 @@ export const MemoryEvents: MessageFns<MemoryEvents> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.low = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.high = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.max = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.oom = reader.uint64() as bigint;
+            continue;
+          }
           case 5: {
             if (tag !== 40) {
               break;
             }
 
             message.oomKill = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.oomGroupKill = reader.uint64() as bigint;
             continue;
           }
         }
@@ -545,7 +1273,472 @@ export const MemoryEvents: MessageFns<MemoryEvents> = {
   },
   fromPartial(object: DeepPartial<MemoryEvents>): MemoryEvents {
     const message = createBaseMemoryEvents() as any;
+    message.low = (object.low !== undefined && object.low !== null) ? BigInt(object.low) : 0n;
+    message.high = (object.high !== undefined && object.high !== null) ? BigInt(object.high) : 0n;
+    message.max = (object.max !== undefined && object.max !== null) ? BigInt(object.max) : 0n;
+    message.oom = (object.oom !== undefined && object.oom !== null) ? BigInt(object.oom) : 0n;
     message.oomKill = (object.oomKill !== undefined && object.oomKill !== null) ? BigInt(object.oomKill) : 0n;
+    message.oomGroupKill = (object.oomGroupKill !== undefined && object.oomGroupKill !== null)
+      ? BigInt(object.oomGroupKill)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseIOStat(): IOStat {
+  return { usage: [] };
+}
+
+export const IOStat: MessageFns<IOStat> = {
+  encode(message: IOStat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.usage) {
+      IOEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IOStat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIOStat() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.usage.push(IOEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<IOStat>): IOStat {
+    return IOStat.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<IOStat>): IOStat {
+    const message = createBaseIOStat() as any;
+    message.usage = object.usage?.map((e) => IOEntry.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseIOEntry(): IOEntry {
+  return { major: 0n, minor: 0n, rbytes: 0n, wbytes: 0n, rios: 0n, wios: 0n };
+}
+
+export const IOEntry: MessageFns<IOEntry> = {
+  encode(message: IOEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.major !== 0n) {
+      if (BigInt.asUintN(64, message.major) !== message.major) {
+        throw new globalThis.Error("value provided for field message.major of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.major);
+    }
+    if (message.minor !== 0n) {
+      if (BigInt.asUintN(64, message.minor) !== message.minor) {
+        throw new globalThis.Error("value provided for field message.minor of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.minor);
+    }
+    if (message.rbytes !== 0n) {
+      if (BigInt.asUintN(64, message.rbytes) !== message.rbytes) {
+        throw new globalThis.Error("value provided for field message.rbytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.rbytes);
+    }
+    if (message.wbytes !== 0n) {
+      if (BigInt.asUintN(64, message.wbytes) !== message.wbytes) {
+        throw new globalThis.Error("value provided for field message.wbytes of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.wbytes);
+    }
+    if (message.rios !== 0n) {
+      if (BigInt.asUintN(64, message.rios) !== message.rios) {
+        throw new globalThis.Error("value provided for field message.rios of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.rios);
+    }
+    if (message.wios !== 0n) {
+      if (BigInt.asUintN(64, message.wios) !== message.wios) {
+        throw new globalThis.Error("value provided for field message.wios of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.wios);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IOEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIOEntry() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.major = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.minor = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rbytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.wbytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.rios = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.wios = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<IOEntry>): IOEntry {
+    return IOEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<IOEntry>): IOEntry {
+    const message = createBaseIOEntry() as any;
+    message.major = (object.major !== undefined && object.major !== null) ? BigInt(object.major) : 0n;
+    message.minor = (object.minor !== undefined && object.minor !== null) ? BigInt(object.minor) : 0n;
+    message.rbytes = (object.rbytes !== undefined && object.rbytes !== null) ? BigInt(object.rbytes) : 0n;
+    message.wbytes = (object.wbytes !== undefined && object.wbytes !== null) ? BigInt(object.wbytes) : 0n;
+    message.rios = (object.rios !== undefined && object.rios !== null) ? BigInt(object.rios) : 0n;
+    message.wios = (object.wios !== undefined && object.wios !== null) ? BigInt(object.wios) : 0n;
+    return message;
+  },
+};
+
+function createBaseHugeTlbStat(): HugeTlbStat {
+  return { current: 0n, max: 0n, pagesize: "" };
+}
+
+export const HugeTlbStat: MessageFns<HugeTlbStat> = {
+  encode(message: HugeTlbStat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.current !== 0n) {
+      if (BigInt.asUintN(64, message.current) !== message.current) {
+        throw new globalThis.Error("value provided for field message.current of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.current);
+    }
+    if (message.max !== 0n) {
+      if (BigInt.asUintN(64, message.max) !== message.max) {
+        throw new globalThis.Error("value provided for field message.max of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.max);
+    }
+    if (message.pagesize !== "") {
+      writer.uint32(26).string(message.pagesize);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HugeTlbStat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHugeTlbStat() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.current = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.max = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pagesize = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HugeTlbStat>): HugeTlbStat {
+    return HugeTlbStat.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HugeTlbStat>): HugeTlbStat {
+    const message = createBaseHugeTlbStat() as any;
+    message.current = (object.current !== undefined && object.current !== null) ? BigInt(object.current) : 0n;
+    message.max = (object.max !== undefined && object.max !== null) ? BigInt(object.max) : 0n;
+    message.pagesize = object.pagesize ?? "";
+    return message;
+  },
+};
+
+function createBaseNetworkStat(): NetworkStat {
+  return {
+    name: "",
+    rxBytes: 0n,
+    rxPackets: 0n,
+    rxErrors: 0n,
+    rxDropped: 0n,
+    txBytes: 0n,
+    txPackets: 0n,
+    txErrors: 0n,
+    txDropped: 0n,
+  };
+}
+
+export const NetworkStat: MessageFns<NetworkStat> = {
+  encode(message: NetworkStat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.rxBytes !== 0n) {
+      if (BigInt.asUintN(64, message.rxBytes) !== message.rxBytes) {
+        throw new globalThis.Error("value provided for field message.rxBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.rxBytes);
+    }
+    if (message.rxPackets !== 0n) {
+      if (BigInt.asUintN(64, message.rxPackets) !== message.rxPackets) {
+        throw new globalThis.Error("value provided for field message.rxPackets of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.rxPackets);
+    }
+    if (message.rxErrors !== 0n) {
+      if (BigInt.asUintN(64, message.rxErrors) !== message.rxErrors) {
+        throw new globalThis.Error("value provided for field message.rxErrors of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.rxErrors);
+    }
+    if (message.rxDropped !== 0n) {
+      if (BigInt.asUintN(64, message.rxDropped) !== message.rxDropped) {
+        throw new globalThis.Error("value provided for field message.rxDropped of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.rxDropped);
+    }
+    if (message.txBytes !== 0n) {
+      if (BigInt.asUintN(64, message.txBytes) !== message.txBytes) {
+        throw new globalThis.Error("value provided for field message.txBytes of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.txBytes);
+    }
+    if (message.txPackets !== 0n) {
+      if (BigInt.asUintN(64, message.txPackets) !== message.txPackets) {
+        throw new globalThis.Error("value provided for field message.txPackets of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.txPackets);
+    }
+    if (message.txErrors !== 0n) {
+      if (BigInt.asUintN(64, message.txErrors) !== message.txErrors) {
+        throw new globalThis.Error("value provided for field message.txErrors of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.txErrors);
+    }
+    if (message.txDropped !== 0n) {
+      if (BigInt.asUintN(64, message.txDropped) !== message.txDropped) {
+        throw new globalThis.Error("value provided for field message.txDropped of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.txDropped);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NetworkStat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNetworkStat() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rxBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rxPackets = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rxErrors = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.rxDropped = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.txBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.txPackets = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.txErrors = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.txDropped = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NetworkStat>): NetworkStat {
+    return NetworkStat.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NetworkStat>): NetworkStat {
+    const message = createBaseNetworkStat() as any;
+    message.name = object.name ?? "";
+    message.rxBytes = (object.rxBytes !== undefined && object.rxBytes !== null) ? BigInt(object.rxBytes) : 0n;
+    message.rxPackets = (object.rxPackets !== undefined && object.rxPackets !== null) ? BigInt(object.rxPackets) : 0n;
+    message.rxErrors = (object.rxErrors !== undefined && object.rxErrors !== null) ? BigInt(object.rxErrors) : 0n;
+    message.rxDropped = (object.rxDropped !== undefined && object.rxDropped !== null) ? BigInt(object.rxDropped) : 0n;
+    message.txBytes = (object.txBytes !== undefined && object.txBytes !== null) ? BigInt(object.txBytes) : 0n;
+    message.txPackets = (object.txPackets !== undefined && object.txPackets !== null) ? BigInt(object.txPackets) : 0n;
+    message.txErrors = (object.txErrors !== undefined && object.txErrors !== null) ? BigInt(object.txErrors) : 0n;
+    message.txDropped = (object.txDropped !== undefined && object.txDropped !== null) ? BigInt(object.txDropped) : 0n;
     return message;
   },
 };
