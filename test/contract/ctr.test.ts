@@ -87,9 +87,8 @@ describe('ctr finds in runlet what it finds in containerd', () => {
 function compare(step: Step, ours: CtrResult, theirs: CtrResult, namespace: string): void {
   const what = `ctr ${step.args}\nours: ${JSON.stringify(ours)}\ncontainerd’s: ${JSON.stringify(theirs)}`;
   const { differs } = step;
+  const same = (a: string, b: string) => sorted(inEssence(a, namespace)) === sorted(inEssence(b, namespace));
+  const isAsTold = (name: 'stdout' | 'stderr') => differs?.[name]?.test(ours[name]) ?? same(ours[name], theirs[name]);
   expect(ours.code, what).toBe(differs?.code ?? theirs.code);
-  if (differs?.stdout) expect(ours.stdout, what).toMatch(differs.stdout);
-  else expect(sorted(inEssence(ours.stdout, namespace)), what).toBe(sorted(inEssence(theirs.stdout, namespace)));
-  if (differs?.stderr) expect(ours.stderr, what).toMatch(differs.stderr);
-  else expect(inEssence(ours.stderr, namespace), what).toBe(inEssence(theirs.stderr, namespace));
+  expect({ stdout: isAsTold('stdout'), stderr: isAsTold('stderr') }, what).toEqual({ stdout: true, stderr: true });
 }

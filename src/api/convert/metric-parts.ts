@@ -1,4 +1,5 @@
 import type { InterfaceStats, Limit, MemoryStats } from '#cgroup/stats.ts';
+import type { NetworkStat } from '../gen/io/containerd/cgroups/v2/metrics.ts';
 
 /** A limit as a number, `none` where there is none. */
 export function limitOr(limit: Limit | undefined, none: bigint): bigint {
@@ -22,7 +23,7 @@ export function deviceNumbers(device: string): { readonly major: bigint; readonl
 }
 
 /** An interface's counters, the same message in both versions. */
-export function toNetworkStat({ name, receive, transmit }: InterfaceStats) {
+export function toNetworkStat({ name, receive, transmit }: InterfaceStats): NetworkStat {
   return {
     name,
     ...{ rxBytes: receive.bytes, rxPackets: receive.packets, rxErrors: receive.errors, rxDropped: receive.dropped },

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '#errors/errors.ts';
+import { InvalidArgumentError, UnimplementedError } from '#errors/errors.ts';
 import type { LinuxResources, ProcessSpec, RuntimeSpec } from '#oci/runtime-spec.ts';
 import { parseExecId, parseTaskId, type ExecId, type TaskRef } from '#task/ids.ts';
 import type { ContainerStore } from '#task/containers.ts';
@@ -22,8 +22,6 @@ import type { Call, Handlers } from '../handler.ts';
 export interface TasksOptions {
   readonly tasks: TaskManager;
   readonly containers: ContainerStore;
-  /** Where checkpoints go whose caller names no folder. */
-  readonly checkpointFolder: (ref: TaskRef) => string;
 }
 
 const statuses = {
@@ -113,7 +111,7 @@ export function tasksService(handlers: Handlers, options: TasksOptions): TasksSe
     }),
     checkpoint: handlers.change('checkpoint', async (request, call) => {
       const task = taskOf(call, request.containerId);
-      await task.checkpoint(toCheckpoint(options, task.ref, request), call);
+      await task.checkpoint(toCheckpoint(request), call);
       return { descriptors: [] };
     }),
     update: handlers.change('update', async (request, call) => {
@@ -164,14 +162,16 @@ function toRuntime(name: string, request: CreateTaskRequest): { runtime?: string
 }
 
 function restoredFrom(request: CreateTaskRequest): string | undefined {
+  if (request.checkpoint) throw noCheckpointImages();
   if (request.options?.typeUrl !== 'containerd.runc.v1.Options') return undefined;
   return Options.decode(request.options.value).criuImagePath || undefined;
 }
 
-function toCheckpoint(options: TasksOptions, ref: TaskRef, request: CheckpointTaskRequest) {
+function toCheckpoint(request: CheckpointTaskRequest) {
   const asked = CheckpointOptions.decode(request.options?.value ?? new Uint8Array());
+  if (!asked.imagePath) throw noCheckpointImages();
   return {
-    imagePath: asked.imagePath || options.checkpointFolder(ref),
+    imagePath: asked.imagePath,
     ...(asked.workPath ? { workPath: asked.workPath } : {}),
     exit: asked.exit,
     openTcp: asked.openTcp,
@@ -180,6 +180,13 @@ function toCheckpoint(options: TasksOptions, ref: TaskRef, request: CheckpointTa
     fileLocks: asked.fileLocks,
     emptyNamespaces: asked.emptyNamespaces,
   };
+}
+
+/** There is no store of content to put them into or take them from. */
+function noCheckpointImages(): UnimplementedError {
+  return new UnimplementedError(
+    'runlet keeps no checkpoints as images: use `ctr tasks checkpoint --image-path DIR`, or `runlet checkpoint` and `runlet restore`',
+  );
 }
 
 function execIdOf(text: string): ExecId | undefined {
