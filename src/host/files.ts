@@ -19,6 +19,16 @@ export function readTextSync(path: string): string | undefined {
   }
 }
 
+/** The bytes of a file; undefined when there is none. */
+export function readBytesSync(path: string): Buffer | undefined {
+  try {
+    return fs.readFileSync(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
 /** The names in a folder, sorted; none when there is no folder. */
 export async function listNames(path: string): Promise<string[]> {
   return ((await unlessMissing(readdir(path))) ?? []).toSorted();

@@ -1,44 +1,49 @@
 import { join } from 'node:path';
 import { FailedPreconditionError } from '#errors/errors.ts';
 import { freeze, readFreezer, thaw } from '#cgroup/freezer.ts';
-import { exists, makeFolder, removeTree } from '#host/files.ts';
-import type { Cancellable, CheckpointOptions } from '#task/runtime.ts';
+import { exists } from '#host/files.ts';
+import type { Cancellable, CheckpointOptions, CheckpointResult, FinalSample } from '#task/runtime.ts';
 import type { MonitorKind } from './conmon/args.ts';
 import type { RuntimeContext } from './context.ts';
+import { readFrozenMs } from './criu-stats.ts';
+import { DumpFolders, dumpFailure } from './dump.ts';
 import { sample } from './exits.ts';
+import { RuntimeFailedError } from './runc/failure.ts';
 import type { RunningCheckpoint, SupervisedTask } from './supervised-task.ts';
 
 /** The image that CRIU writes last: a folder without it is no whole checkpoint. */
 const lastImage = 'inventory.img';
 
 /**
- * Dumps a task's processes with CRIU, which goes through the runtime's command. Without `exit` the task goes on as it was;
- * with it, its end is told with reason Checkpointed. A dump that fails leaves the task running, its folder is removed.
- * Throws RuntimeFailedError with the runtime's text, FailedPreconditionError where the machine has no CRIU.
+ * Dumps a task's processes with CRIU, which goes through the runtime's command, and tells how long they stood still. Without
+ * `exit` the task goes on as it was; with it, its end is told with reason Checkpointed. A dump that fails leaves the task
+ * as it was and nothing in the folder. Once it has begun it is not given up: CRIU works inside the task's processes, and one
+ * that is killed there would leave them broken. Throws FailedPreconditionError where there is no CRIU or it refuses the task,
+ * RuntimeFailedError with the runtime's text for the rest.
  */
 export async function checkpointTask(
   context: RuntimeContext,
   task: SupervisedTask,
   options: CheckpointOptions,
   { signal }: Cancellable,
-): Promise<void> {
+): Promise<CheckpointResult> {
+  signal?.throwIfAborted();
   const wasPaused = readFreezer(task.group) === 'frozen';
-  const workPath = options.workPath ?? join(task.bundle.path, 'checkpoint-work');
   if (await isWholeCheckpoint(options.imagePath)) {
     throw new FailedPreconditionError(`cannot checkpoint into ${options.imagePath}: it holds a checkpoint already`);
   }
-  await makeFolder(options.imagePath, 0o700);
-  await makeFolder(workPath, 0o700);
+  await using folders = await DumpFolders.make(options, task);
   task.bundle.writeJournal({ step: 'checkpoint', imagePath: options.imagePath, exit: options.exit, wasPaused });
-  const running: RunningCheckpoint = options.exit ? await lastNumbers(context, task) : {};
+  const running: RunningCheckpoint = {};
   task.checkpoint = running;
   let ended = false;
   try {
-    await task.command.run(
-      ['checkpoint', ...checkpointArgs(options, workPath), task.record.id],
-      signal ? { signal } : {},
-    );
+    const last = options.exit ? await lastNumbers(context, task) : undefined;
+    const result = await dump(context, task, options, folders);
     ended = options.exit;
+    if (last) task.finalSample = last;
+    folders.keep();
+    return result;
   } finally {
     delete task.checkpoint;
     if (!wasPaused && readFreezer(task.group) === 'frozen') thaw(task.group);
@@ -46,8 +51,22 @@ export async function checkpointTask(
     // The note stays while the end is not on record: a new agent would else not know why it came.
     else task.bundle.clearJournal();
     running.heldExit?.();
-    if (options.workPath === undefined) await removeTree(workPath);
   }
+}
+
+async function dump(
+  context: RuntimeContext,
+  task: SupervisedTask,
+  options: CheckpointOptions,
+  { work }: DumpFolders,
+): Promise<CheckpointResult> {
+  const beganMs = context.clock.monotonicMs();
+  try {
+    await task.command.run(['checkpoint', ...checkpointArgs(options, work), task.record.id]);
+  } catch (error) {
+    throw error instanceof RuntimeFailedError ? dumpFailure(task, work, error) : error;
+  }
+  return { frozenMs: readFrozenMs(work) ?? context.clock.monotonicMs() - beganMs };
 }
 
 /** How conmon restores a task: as a create, from the images that its record names. */
@@ -63,10 +82,9 @@ export async function isWholeCheckpoint(imagePath: string): Promise<boolean> {
 }
 
 /** Reads the counters while nothing moves any more: after the dump the processes and their numbers are gone. */
-async function lastNumbers(context: RuntimeContext, task: SupervisedTask): Promise<RunningCheckpoint> {
+async function lastNumbers(context: RuntimeContext, task: SupervisedTask): Promise<FinalSample | undefined> {
   await freeze(task.group, (ms) => context.clock.sleep(ms));
-  const numbers = sample(task);
-  return numbers ? { sample: numbers } : {};
+  return sample(task);
 }
 
 /** Options of `runc checkpoint`; crun takes the same. */

@@ -24,7 +24,7 @@ export function settleExit(
   recorded: RecordedExit,
 ): Exit {
   const isInit = process === task.init;
-  const final = isInit ? (task.checkpoint?.sample ?? sample(task)) : undefined;
+  const final = isInit ? (task.finalSample ?? sample(task)) : undefined;
   const exit: Exit = {
     ...outcome(context, process, recorded, final),
     ...(process.endReason ? { reason: process.endReason } : {}),

@@ -1,4 +1,5 @@
 import type { Descriptor } from '#host/descriptors.ts';
+import { endTree } from '#host/process-tree.ts';
 import { isAlive, signalProcess } from '#host/process.ts';
 import type { ProcessIo } from '#task/io.ts';
 import type { Exit, ProcessIdentity, ProcessRef } from '#task/runtime.ts';
@@ -37,9 +38,9 @@ export class MonitoredProcess implements Disposable {
     return sent;
   }
 
-  /** Ends its conmon, whose work is done or is to be undone. */
+  /** Ends its conmon, whose work is done or is to be undone, with the runtime that it may have called. */
   endMonitor(): void {
-    if (this.monitor) signalProcess(this.monitor, 9);
+    if (this.monitor) endTree(this.monitor);
   }
 
   keepStdin(keeper: Descriptor | undefined): void {

@@ -15,6 +15,7 @@ import type { Attachment } from '#task/io.ts';
 import type {
   Cancellable,
   CheckpointOptions,
+  CheckpointResult,
   ExecRecord,
   FoundTask,
   ProcessIdentity,
@@ -32,7 +33,7 @@ import { makeProcess, mountRootfs, prepareSpec, type Making } from './create.ts'
 import { settleExit, tellOutOfMemory } from './exits.ts';
 import { MonitoredProcess } from './monitored-process.ts';
 import { recoverTasks } from './recover.ts';
-import { endMonitors, removeTask, signalAll } from './remove.ts';
+import { endMonitors, removeTask, signalAll, undoRestore } from './remove.ts';
 import { releaseInit } from './runc/release-init.ts';
 import { execFifo } from './runc/state.ts';
 import type { RotationLimits } from './stdio/log-rotation.ts';
@@ -131,7 +132,7 @@ export class OciRuntime implements Runtime {
   async start(ref: TaskRef, { signal }: Cancellable): Promise<ProcessIdentity> {
     const task = this.#task(ref);
     if (task.record.restoreFrom !== undefined && !task.init.identity) {
-      await this.#make(task, task.init, { kind: restoreKind(task), ...(signal ? { signal } : {}) });
+      await this.#restore(task, signal);
     } else {
       await this.#release(task, signal);
     }
@@ -207,9 +208,9 @@ export class OciRuntime implements Runtime {
     await updateTask(this.#context, this.#task(ref), resources, options);
   }
 
-  async checkpoint(ref: TaskRef, checkpoint: CheckpointOptions, options: Cancellable): Promise<void> {
+  async checkpoint(ref: TaskRef, checkpoint: CheckpointOptions, options: Cancellable): Promise<CheckpointResult> {
     const task = this.#task(ref);
-    await checkpointTask(this.#context, task, checkpoint, options);
+    return await checkpointTask(this.#context, task, checkpoint, options);
   }
 
   openStats(ref: TaskRef): StatsSource {
@@ -260,6 +261,15 @@ export class OciRuntime implements Runtime {
     await makeProcess(this.#context, task, { ...how, process });
     await this.#stdio.adopt(process);
     this.#exits.add(process);
+  }
+
+  async #restore(task: SupervisedTask, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.#make(task, task.init, { kind: restoreKind(task), ...(signal ? { signal } : {}) });
+    } catch (error) {
+      await undoRestore(this.#context, task);
+      throw error;
+    }
   }
 
   /** Lets a created init go: by its FIFO where that is runc's, else by the runtime's command. */

@@ -45,6 +45,15 @@ export class ProcessFolder {
     makeFolderSync(this.persist, 0o700);
   }
 
+  /**
+   * Forgets an attempt that failed: its answer, its exit and what conmon left, so that the next one is not taken for it. The
+   * answer goes last: as long as it is there the attempt is known.
+   */
+  clearAttempt(): void {
+    const left = ['persist/exit', 'persist/oom', 'attach', 'ctl', 'winsz', 'pid', 'conmon.pid', 'conmon.log'];
+    for (const name of [...left, 'process.id', 'monitor.id', 'exit.json', 'sync']) this.remove(name);
+  }
+
   writeIdentity(kind: 'process' | 'monitor', identity: ProcessIdentity): void {
     writeAtomicSync(this.file(`${kind}.id`), `${identity.pid} ${identity.startTime} ${identity.bootId}`);
   }

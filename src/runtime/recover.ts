@@ -12,7 +12,7 @@ import { settleExit } from './exits.ts';
 import { MonitoredProcess } from './monitored-process.ts';
 import { removeOrphans } from './orphans.ts';
 import { recoverProcess } from './recover-process.ts';
-import { removeTask } from './remove.ts';
+import { removeTask, undoRestore } from './remove.ts';
 import { findRunning, type Running } from './running.ts';
 import { readPhase } from './phase.ts';
 import { SupervisedTask } from './supervised-task.ts';
@@ -105,8 +105,10 @@ async function recoverBundle(
   const task = new SupervisedTask(context, record, bundle);
   task.oomKillsTold = bundle.readOomKillsTold();
   const made = await recoverProcess(context, task.init, monitors);
-  const waitsForRestore = record.restoreFrom !== undefined && made === 'never-made' && bundle.isReady;
-  if (bundle.readJournal()?.step === 'delete' || (made !== 'made' && !waitsForRestore)) {
+  const removed = bundle.readJournal()?.step === 'delete';
+  const waitsForRestore = !removed && record.restoreFrom !== undefined && made !== 'made' && bundle.isReady;
+  if (waitsForRestore && made === 'failed') await undoRestore(context, task);
+  if (removed || (made !== 'made' && !waitsForRestore)) {
     await removeTask(context, task);
     context.log.info({ namespace: record.namespace, taskId: record.id }, 'undid what was left of a task');
     return undefined;

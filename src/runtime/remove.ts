@@ -54,13 +54,31 @@ export async function removeTask(context: RuntimeContext, task: SupervisedTask):
   await emptyCgroup(context, task);
   for (const process of task.processes) process.releaseStdin();
   if (task.init.exit === undefined) await endMonitors(context, task.processes);
-  await unmountAll(task);
+  await unmountBelow(task.bundle.path);
+  await unmountBelow(join(task.record.runtimeRoot, task.record.id));
   await removeContainer(context, task);
   await until(context, `the kernel does not let go of cgroup ${task.group.path}`, () =>
     Promise.resolve(task.group.remove()),
   );
   await endMonitors(context, task.processes);
   await task.bundle.remove();
+}
+
+/**
+ * Takes back a restore that failed or was cut off, so that the task waits for its start again: what was restored of it, the
+ * runtime's state, CRIU's mount. Bundle and root file system stay.
+ */
+export async function undoRestore(context: RuntimeContext, task: SupervisedTask): Promise<void> {
+  task.init.endMonitor();
+  await emptyCgroup(context, task);
+  await unmountBelow(join(task.record.runtimeRoot, task.record.id));
+  await removeContainer(context, task);
+  await until(context, `the kernel does not let go of cgroup ${task.group.path}`, () =>
+    Promise.resolve(task.group.remove()),
+  );
+  task.init.folder.clearAttempt();
+  task.init.killed = false;
+  delete task.init.monitor;
 }
 
 /**
@@ -77,13 +95,11 @@ export async function endMonitors(context: RuntimeContext, processes: readonly M
 }
 
 /**
- * Takes away everything that is mounted in the bundle, and what a restore that was cut off left in the runtime's folder: CRIU
- * mounts the task's root file system there, and whoever removes that folder would empty it.
+ * Takes away everything that is mounted below a folder. In the runtime's own a restore that was cut off leaves CRIU's mount of
+ * the task's root file system, and whoever removes that folder would empty it.
  */
-async function unmountAll(task: SupervisedTask): Promise<void> {
-  const { runtimeRoot, id } = task.record;
-  const mounts = [task.bundle.path, join(runtimeRoot, id)].flatMap((folder) => mountsBelow(folder));
-  for (const { mountPoint } of mounts) await unmount(mountPoint);
+async function unmountBelow(folder: string): Promise<void> {
+  for (const { mountPoint } of mountsBelow(folder)) await unmount(mountPoint);
 }
 
 /** Removes what the runtime keeps: by hand where it is plain, by its command where only that knows how. */

@@ -13,8 +13,6 @@ import { systemdCgroupPath } from './systemd-path.ts';
 
 /** A dump that is under way: an exit that it causes waits for its outcome. */
 export interface RunningCheckpoint {
-  /** What the cgroup counted while everything was frozen, before the dump. */
-  readonly sample?: FinalSample;
   /** Tells of the exit that came meanwhile. */
   heldExit?: () => void;
 }
@@ -29,6 +27,8 @@ export class SupervisedTask {
   readonly execs = new Map<ExecId, MonitoredProcess>();
   /** Out-of-memory kills that have been told of. */
   oomKillsTold = 0n;
+  /** What the cgroup counted while everything stood still before the dump that ended the task. */
+  finalSample?: FinalSample;
   /** The checkpoint that runs now. */
   checkpoint?: RunningCheckpoint;
 

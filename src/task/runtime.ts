@@ -101,6 +101,11 @@ export interface CheckpointOptions {
   readonly emptyNamespaces?: readonly string[];
 }
 
+export interface CheckpointResult {
+  /** How long the task's processes stood still for the dump, in milliseconds. */
+  readonly frozenMs: number;
+}
+
 export interface Cancellable {
   readonly signal?: AbortSignal;
 }
@@ -157,7 +162,7 @@ export interface Runtime {
   /** Host pids of the task's cgroup, children's cgroups included; none when it is gone. */
   pids(task: TaskRef): Promise<readonly number[]>;
   update(task: TaskRef, resources: LinuxResources, options: Cancellable): Promise<void>;
-  checkpoint(task: TaskRef, checkpoint: CheckpointOptions, options: Cancellable): Promise<void>;
+  checkpoint(task: TaskRef, checkpoint: CheckpointOptions, options: Cancellable): Promise<CheckpointResult>;
   openStats(task: TaskRef): StatsSource;
   resize(process: ProcessRef, size: { readonly width: number; readonly height: number }): Promise<void>;
   /** Gives up the agent's own writing end of the process's stdin. Harmless when done twice. */

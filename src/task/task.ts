@@ -7,7 +7,7 @@ import { killSignal } from './exits.ts';
 import type { ExecId, Namespace } from './ids.ts';
 import type { ProcessIo } from './io.ts';
 import { observed } from './operations.ts';
-import type { Cancellable, CheckpointOptions } from './runtime.ts';
+import type { Cancellable, CheckpointOptions, CheckpointResult } from './runtime.ts';
 import { follow } from './state.ts';
 import { TaskLife, type TaskState } from './task-life.ts';
 
@@ -142,11 +142,12 @@ export class Task extends TaskLife {
   }
 
   /** Dumps the task's processes; with `exit` its end follows, with reason Checkpointed, after the event of the checkpoint. */
-  checkpoint(options: CheckpointOptions, { signal }: Cancellable = {}): Promise<void> {
+  checkpoint(options: CheckpointOptions, { signal }: Cancellable = {}): Promise<CheckpointResult> {
     return this.change('checkpoint', signal, async () => {
       using _hold = this.notices.hold();
-      await this.context.runtime.checkpoint(this.ref, options, signal ? { signal } : {});
+      const result = await this.context.runtime.checkpoint(this.ref, options, signal ? { signal } : {});
       this.publish({ topic: '/tasks/checkpointed', checkpoint: options.imagePath });
+      return result;
     });
   }
 

@@ -1,10 +1,13 @@
 import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FoundTask } from '#task/runtime.ts';
-import { makeTestNode, type TestNode } from '../support/node.ts';
-import { makeRuntime, ref } from '../support/runtime.ts';
+import { eventually, makeTestNode, type TestNode } from '../support/node.ts';
+import { installedCriu } from '../support/criu.ts';
+import { makeRuntime, record, ref, spec } from '../support/runtime.ts';
 
+const criu = installedCriu();
 const support = join(import.meta.dirname, '../support');
 
 let node: TestNode;
@@ -18,7 +21,7 @@ afterEach(async () => {
 /** Runs a verb in a process that dies before its step number `crashAt`; false when it came to its end. */
 function crashed(verb: string, crashAt: number): boolean {
   const { state, cgroupParent, rootfs } = node;
-  const program = [join(support, 'runtime-driver.ts'), verb, JSON.stringify({ state, cgroupParent, rootfs })];
+  const program = [join(support, 'runtime-driver.ts'), verb, JSON.stringify({ state, cgroupParent, rootfs, criu })];
   const run = spawnSync(process.execPath, ['--import', join(support, 'crash-at.ts'), ...program], {
     env: { PATH: process.env['PATH'], CRASH_AT: String(crashAt) },
     encoding: 'utf8',
@@ -33,40 +36,77 @@ function crashed(verb: string, crashAt: number): boolean {
 const expectations: Record<string, (found: readonly FoundTask[]) => unknown> = {
   create: (found) => expect(found.map(({ phase }) => phase)).toSatisfy(oneOf([], ['created'])),
   start: (found) => expect(found.map(({ phase }) => phase)).toSatisfy(oneOf(['created'], ['running'])),
-  exec: (found) => {
-    expect(found.map(({ phase }) => phase)).toEqual(['running']);
-    const execs = found[0]?.execs.map(({ phase, exit }) => `${phase} ${exit?.status ?? ''}`.trim()) ?? [];
-    // Lost: the exec was given up while its monitor was only just being started.
-    expect(execs).toSatisfy(oneOf([], ['created'], ['running'], ['stopped 3'], ['lost 255']));
+  exec: (found) => expectOneExec(found),
+  'exec-with-a-log': (found) => expectOneExec(found),
+  'exec-with-a-client': (found) => expectOneExec(found),
+  update: (found) => expect(found.map(({ phase }) => phase)).toEqual(['running']),
+  checkpoint: (found) => expect(found.map(({ phase }) => phase)).toEqual(['running']),
+  'checkpoint-exit': (found) => {
+    const ends = found.map(({ phase, exit }) => `${phase} ${exit?.reason ?? ''}`.trim());
+    expect(ends).toSatisfy(oneOf(['running'], ['stopped Checkpointed']));
   },
+  restore: (found) => expect(found.map(({ phase }) => phase)).toSatisfy(oneOf(['restoring'], ['running'])),
   pause: (found) => expect(found.map(({ phase }) => phase)).toSatisfy(oneOf(['running'], ['paused'])),
   kill: (found) => expect(found.map(({ phase }) => phase)).toSatisfy(oneOf(['running'], ['stopped'])),
   delete: (found) =>
     expect(found.map(({ phase, exit }) => `${phase} ${exit?.status}`)).toSatisfy(oneOf([], ['stopped 137'])),
 };
 
+function expectOneExec(found: readonly FoundTask[]): void {
+  expect(found.map(({ phase }) => phase)).toEqual(['running']);
+  const execs = found[0]?.execs.map(({ phase, exit }) => `${phase} ${exit?.status ?? ''}`.trim()) ?? [];
+  // Lost: the exec was given up while its monitor was only just being started.
+  expect(execs).toSatisfy(oneOf([], ['created'], ['running'], ['stopped 3'], ['lost 255']));
+}
+
 function oneOf(...allowed: (readonly string[])[]): (actual: readonly string[]) => boolean {
   return (actual) => allowed.some((each) => JSON.stringify(each) === JSON.stringify(actual));
+}
+
+/** What a verb needs before it. */
+const prepare: Record<string, () => Promise<void>> = {
+  restore: async () => {
+    await using maker = makeRuntime(node, { criu });
+    await maker.recover();
+    const io = { kind: 'log', terminal: false, stdin: false, path: join(node.logs, 't.log') } as const;
+    await maker.runtime.create(record(node, 't', { io }), spec(node, ['/bin/sleep', '1000']), {});
+    await maker.runtime.start(ref('t'), {});
+    await maker.runtime.checkpoint(ref('t'), { imagePath: join(node.folder, 'images/c'), exit: false }, {});
+    await maker.runtime.delete(ref('t'));
+  },
+};
+
+/** Checks what only a real task shows: that it can be used as before. */
+async function expectUsable(found: readonly FoundTask[], { runtime }: ReturnType<typeof makeRuntime>): Promise<void> {
+  for (const { phase, record: of } of found) {
+    if (phase !== 'running') continue;
+    await runtime.pause(of);
+    await runtime.resume(of);
+    expect(await runtime.pids(of)).not.toEqual([]);
+  }
 }
 
 describe('an agent killed -9 at any step', () => {
   for (const [verb, expected] of Object.entries(expectations)) {
     it(`of ${verb} leaves what the next one can finish or undo`, { timeout: 180_000 }, async () => {
+      await prepare[verb]?.();
       let step = 1;
       for (; crashed(verb, step); step += 1) {
         await using next = makeRuntime(node);
         const found = await next.recover();
         try {
           expected(found);
+          await expectUsable(found, next);
         } catch (error) {
           throw new Error(`killed before step ${step} of ${verb}`, { cause: error });
         }
-        for (const { record } of found) await next.runtime.delete(record);
+        for (const { record: of } of found) await next.runtime.delete(of);
         expect(node.leftovers(), `killed before step ${step} of ${verb}`).toEqual([]);
+        if (verb.startsWith('checkpoint')) rmSync(join(node.folder, 'images'), { recursive: true, force: true });
       }
       expect(step, 'steps that were tried').toBeGreaterThan(1);
       await using last = makeRuntime(node);
-      for (const { record } of await last.recover()) await last.runtime.delete(record);
+      for (const { record: of } of await last.recover()) await last.runtime.delete(of);
       expect(node.leftovers()).toEqual([]);
     });
   }
@@ -74,14 +114,12 @@ describe('an agent killed -9 at any step', () => {
 
 describe('a new agent', () => {
   it('reads the exit status of a task that ended while none ran', async () => {
-    const { record, spec } = await import('../support/runtime.ts');
     {
       await using first = makeRuntime(node);
       await first.recover();
       await first.runtime.create(record(node, 't'), spec(node, ['/bin/sh', '-c', 'read x; exit 42']), {});
       await first.runtime.start(ref('t'), {});
     }
-    const { eventually } = await import('../support/node.ts');
     await eventually(
       () => node.running().length,
       (count) => count === 0,

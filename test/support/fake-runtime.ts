@@ -8,6 +8,7 @@ import type { Attachment, OutputChunk } from '#task/io.ts';
 import type {
   Cancellable,
   CheckpointOptions,
+  CheckpointResult,
   ExecRecord,
   Exit,
   FoundTask,
@@ -193,11 +194,12 @@ export class FakeRuntime implements Runtime {
     this.updates.push(resources);
   }
 
-  async checkpoint(ref: TaskRef, checkpoint: CheckpointOptions, { signal }: Cancellable): Promise<void> {
+  async checkpoint(ref: TaskRef, checkpoint: CheckpointOptions, { signal }: Cancellable): Promise<CheckpointResult> {
     this.#task(ref);
     await this.controls.enter('checkpoint', refKey(ref), signal);
     if (checkpoint.exit) this.end(ref, { ...killed(killSignal), reason: 'Checkpointed' });
     await this.controls.leave('checkpoint');
+    return { frozenMs: 5 };
   }
 
   openStats(ref: TaskRef): StatsSource {

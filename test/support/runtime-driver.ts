@@ -3,20 +3,29 @@
  * crash-at.ts begins to count. Usage: `node --import crash-at.ts runtime-driver.ts VERB PLACES-AS-JSON`.
  */
 import { detectHierarchy } from '#cgroup/hierarchy.ts';
+import { noIo, type ProcessIo } from '#task/io.ts';
 import { execRecord, makeRuntime, record, ref, spec, type NodePlaces } from './runtime.ts';
 
-const [verb = '', placesJson = '{}'] = process.argv.slice(2);
-const places = { ...(JSON.parse(placesJson) as Omit<NodePlaces, 'hierarchy'>), hierarchy: detectHierarchy() };
-const { runtime, recover, exitOf } = makeRuntime(places);
+interface Given extends Omit<NodePlaces, 'hierarchy'> {
+  readonly criu?: string;
+}
+
+const [verb = '', given = '{}'] = process.argv.slice(2);
+const { criu, ...rest } = JSON.parse(given) as Given;
+const places = { ...rest, hierarchy: detectHierarchy() };
+const { runtime, recover, exitOf } = makeRuntime(places, criu === undefined ? {} : { criu });
 const arm = () => (globalThis as { armCrash?: () => void }).armCrash?.();
 const task = ref('t');
+const images = `${places.state}/../images/c`;
+const logIo: ProcessIo = { kind: 'log', terminal: false, stdin: false, path: `${places.state}/../logs/t.log` };
 const exec = execRecord('e', ['/bin/sh', '-c', 'exit 3']);
 
 setInterval(() => {}, 1000); // an agent has a server that keeps it alive
 await recover();
-const create = () => runtime.create(record(places, 't'), spec(places, ['/bin/sleep', '1000']), {});
-const running = async () => {
-  await create();
+const create = (io: ProcessIo = noIo) =>
+  runtime.create(record(places, 't', { io }), spec(places, ['/bin/sleep', '1000']), {});
+const running = async (io: ProcessIo = noIo) => {
+  await create(io);
   await runtime.start(task, {});
 };
 
@@ -54,15 +63,43 @@ const verbs: Record<string, () => Promise<unknown>> = {
     arm();
     await runtime.delete(task);
   },
-  checkpoint: async () => {
+  update: async () => {
     await running();
     arm();
-    await runtime.checkpoint(task, { imagePath: `${places.state}/../images/c`, exit: false }, {});
+    await runtime.update(task, { pids: { limit: 20 }, cpu: { quota: 50_000 }, memory: { limit: 67_108_864 } }, {});
+  },
+  'exec-with-a-log': async () => {
+    await running();
+    arm();
+    const io = { kind: 'log', terminal: false, stdin: false, path: `${places.state}/../logs/e.log` } as const;
+    await runtime.addExec(task, { ...exec, io });
+    await runtime.startExec(task, exec.execId, {});
+    await exitOf({ ...task, execId: exec.execId });
+    await runtime.deleteExec(task, exec.execId);
+  },
+  'exec-with-a-client': async () => {
+    await running();
+    arm();
+    const io = { kind: 'log', terminal: true, stdin: true } as const;
+    await runtime.addExec(task, { ...exec, io });
+    await runtime.startExec(task, exec.execId, {});
+    await exitOf({ ...task, execId: exec.execId });
+    await runtime.deleteExec(task, exec.execId);
+  },
+  restore: async () => {
+    await runtime.create(record(places, 't', { io: logIo, restoreFrom: images }), spec(places, ['x']), {});
+    arm();
+    await runtime.start(task, {});
+  },
+  checkpoint: async () => {
+    await running(logIo);
+    arm();
+    await runtime.checkpoint(task, { imagePath: images, exit: false }, {});
   },
   'checkpoint-exit': async () => {
-    await running();
+    await running(logIo);
     arm();
-    await runtime.checkpoint(task, { imagePath: `${places.state}/../images/c`, exit: true }, {});
+    await runtime.checkpoint(task, { imagePath: images, exit: true }, {});
     await exitOf(task);
   },
 };

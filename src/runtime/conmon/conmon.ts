@@ -5,6 +5,7 @@ import { CancelledError, UnavailableError } from '#errors/errors.ts';
 import { openDescriptor } from '#host/descriptors.ts';
 import { readTextSync } from '#host/files.ts';
 import { watchFolder } from '#host/folder-watch.ts';
+import { endTree } from '#host/process-tree.ts';
 import { identify, identifyOrEnded } from '#host/process.ts';
 import { exitOf, spawnProgram } from '#host/spawn.ts';
 import type { ProcessIdentity } from '#task/runtime.ts';
@@ -56,12 +57,20 @@ export async function startMonitored(start: MonitorStart): Promise<Monitored> {
   const answered = answer(start, exitOf(child));
   try {
     await letGo(start, child);
+    return identities(start, await answered);
   } catch (error) {
-    child.kill('SIGKILL');
+    giveUp(start, child);
     await answered.catch(() => {}); // the first failure is the cause
     throw error;
   }
-  return identities(start, await answered);
+}
+
+/** Ends conmon, in whichever of its two processes it is, and the runtime that it called. */
+function giveUp(start: MonitorStart, child: ChildProcess): void {
+  for (const pid of [child.exitCode === null ? child.pid : undefined, start.call.folder.readPidFile('conmon.pid')]) {
+    const identity = pid === undefined ? undefined : identify(pid);
+    if (identity) endTree(identity);
+  }
 }
 
 /** Leads conmon through its start pipe: one byte to begin, another once somebody has attached. */
