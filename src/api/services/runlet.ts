@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from '#errors/errors.ts';
 import type { Clock } from '#async/clock.ts';
-import type { Limit, TaskStats } from '#cgroup/stats.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { Container, ContainerStore } from '#task/containers.ts';
 import { parseNamespace, parseTaskId, refKey, type TaskRef } from '#task/ids.ts';
@@ -16,10 +15,10 @@ import type {
   RunletServer,
   TaskName,
   TaskSummary,
-  TaskUsage,
 } from '../gen/runlet/v1/runlet.ts';
 import type { Handlers } from '../handler.ts';
 import type { DesiredState, ImageAdmin, ImageInfo, LogSource, Progress, TaskMaker } from '../ports.ts';
+import { toUsage } from '../convert/usage.ts';
 import { attach } from './attach.ts';
 
 export interface RunletOptions {
@@ -295,33 +294,4 @@ function toImage({ reference, digest, imageId, sizeBytes, pulledAtMs, inUse }: I
     pulledAtMs: BigInt(Math.round(pulledAtMs)),
     inUse,
   };
-}
-
-function toUsage(task: Task): TaskUsage | undefined {
-  const stats = task.stats();
-  if (!stats) return undefined;
-  const { cpu, memory, pids } = stats;
-  return {
-    namespace: task.namespace,
-    id: task.id,
-    cpuUsec: cpu?.usageUsec,
-    cpuLimitCores: cpuLimit(stats),
-    throttledUsec: cpu?.throttledUsec,
-    memoryBytes: memory?.usageBytes,
-    memoryWorkingSetBytes: memory?.workingSetBytes,
-    memoryLimitBytes: limited(memory?.limitBytes),
-    memoryPeakBytes: memory?.peakBytes,
-    oomKills: memory?.oomKills,
-    pids: pids?.current,
-    pidsLimit: limited(pids?.limit),
-  };
-}
-
-function limited(limit: Limit | undefined): bigint | undefined {
-  return limit === 'unlimited' ? undefined : limit;
-}
-
-function cpuLimit({ cpu }: TaskStats): number | undefined {
-  const quota = limited(cpu?.quotaUsec);
-  return quota === undefined || !cpu?.periodUsec ? undefined : Number(quota) / Number(cpu.periodUsec);
 }

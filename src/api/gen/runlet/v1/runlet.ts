@@ -187,7 +187,27 @@ export interface TaskUsage {
   readonly memoryPeakBytes?: bigint | undefined;
   readonly oomKills?: bigint | undefined;
   readonly pids?: bigint | undefined;
-  readonly pidsLimit?: bigint | undefined;
+  readonly pidsLimit?:
+    | bigint
+    | undefined;
+  /** Of all block devices together; absent where the kernel counts none. */
+  readonly ioReadBytes?: bigint | undefined;
+  readonly ioWrittenBytes?: bigint | undefined;
+  readonly ioOperations?:
+    | bigint
+    | undefined;
+  /** Of all interfaces but the loopback; absent without a network namespace of its own. */
+  readonly networkReceivedBytes?: bigint | undefined;
+  readonly networkSentBytes?: bigint | undefined;
+  readonly cpuPeriods?: bigint | undefined;
+  readonly throttledPeriods?: bigint | undefined;
+  readonly memorySwapBytes?:
+    | bigint
+    | undefined;
+  /** Time in which some of the task waited for the resource, microseconds. */
+  readonly cpuPressureUsec?: bigint | undefined;
+  readonly memoryPressureUsec?: bigint | undefined;
+  readonly ioPressureUsec?: bigint | undefined;
 }
 
 export interface AttachRequest {
@@ -1966,6 +1986,17 @@ function createBaseTaskUsage(): TaskUsage {
     oomKills: undefined,
     pids: undefined,
     pidsLimit: undefined,
+    ioReadBytes: undefined,
+    ioWrittenBytes: undefined,
+    ioOperations: undefined,
+    networkReceivedBytes: undefined,
+    networkSentBytes: undefined,
+    cpuPeriods: undefined,
+    throttledPeriods: undefined,
+    memorySwapBytes: undefined,
+    cpuPressureUsec: undefined,
+    memoryPressureUsec: undefined,
+    ioPressureUsec: undefined,
   };
 }
 
@@ -2033,6 +2064,72 @@ export const TaskUsage: MessageFns<TaskUsage> = {
         throw new globalThis.Error("value provided for field message.pidsLimit of type uint64 too large");
       }
       writer.uint32(96).uint64(message.pidsLimit);
+    }
+    if (message.ioReadBytes !== undefined) {
+      if (BigInt.asUintN(64, message.ioReadBytes) !== message.ioReadBytes) {
+        throw new globalThis.Error("value provided for field message.ioReadBytes of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.ioReadBytes);
+    }
+    if (message.ioWrittenBytes !== undefined) {
+      if (BigInt.asUintN(64, message.ioWrittenBytes) !== message.ioWrittenBytes) {
+        throw new globalThis.Error("value provided for field message.ioWrittenBytes of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.ioWrittenBytes);
+    }
+    if (message.ioOperations !== undefined) {
+      if (BigInt.asUintN(64, message.ioOperations) !== message.ioOperations) {
+        throw new globalThis.Error("value provided for field message.ioOperations of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.ioOperations);
+    }
+    if (message.networkReceivedBytes !== undefined) {
+      if (BigInt.asUintN(64, message.networkReceivedBytes) !== message.networkReceivedBytes) {
+        throw new globalThis.Error("value provided for field message.networkReceivedBytes of type uint64 too large");
+      }
+      writer.uint32(128).uint64(message.networkReceivedBytes);
+    }
+    if (message.networkSentBytes !== undefined) {
+      if (BigInt.asUintN(64, message.networkSentBytes) !== message.networkSentBytes) {
+        throw new globalThis.Error("value provided for field message.networkSentBytes of type uint64 too large");
+      }
+      writer.uint32(136).uint64(message.networkSentBytes);
+    }
+    if (message.cpuPeriods !== undefined) {
+      if (BigInt.asUintN(64, message.cpuPeriods) !== message.cpuPeriods) {
+        throw new globalThis.Error("value provided for field message.cpuPeriods of type uint64 too large");
+      }
+      writer.uint32(144).uint64(message.cpuPeriods);
+    }
+    if (message.throttledPeriods !== undefined) {
+      if (BigInt.asUintN(64, message.throttledPeriods) !== message.throttledPeriods) {
+        throw new globalThis.Error("value provided for field message.throttledPeriods of type uint64 too large");
+      }
+      writer.uint32(152).uint64(message.throttledPeriods);
+    }
+    if (message.memorySwapBytes !== undefined) {
+      if (BigInt.asUintN(64, message.memorySwapBytes) !== message.memorySwapBytes) {
+        throw new globalThis.Error("value provided for field message.memorySwapBytes of type uint64 too large");
+      }
+      writer.uint32(160).uint64(message.memorySwapBytes);
+    }
+    if (message.cpuPressureUsec !== undefined) {
+      if (BigInt.asUintN(64, message.cpuPressureUsec) !== message.cpuPressureUsec) {
+        throw new globalThis.Error("value provided for field message.cpuPressureUsec of type uint64 too large");
+      }
+      writer.uint32(168).uint64(message.cpuPressureUsec);
+    }
+    if (message.memoryPressureUsec !== undefined) {
+      if (BigInt.asUintN(64, message.memoryPressureUsec) !== message.memoryPressureUsec) {
+        throw new globalThis.Error("value provided for field message.memoryPressureUsec of type uint64 too large");
+      }
+      writer.uint32(176).uint64(message.memoryPressureUsec);
+    }
+    if (message.ioPressureUsec !== undefined) {
+      if (BigInt.asUintN(64, message.ioPressureUsec) !== message.ioPressureUsec) {
+        throw new globalThis.Error("value provided for field message.ioPressureUsec of type uint64 too large");
+      }
+      writer.uint32(184).uint64(message.ioPressureUsec);
     }
     return writer;
   },
@@ -2146,6 +2243,94 @@ export const TaskUsage: MessageFns<TaskUsage> = {
             message.pidsLimit = reader.uint64() as bigint;
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.ioReadBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.ioWrittenBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.ioOperations = reader.uint64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.networkReceivedBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.networkSentBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.cpuPeriods = reader.uint64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.throttledPeriods = reader.uint64() as bigint;
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.memorySwapBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.cpuPressureUsec = reader.uint64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.memoryPressureUsec = reader.uint64() as bigint;
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.ioPressureUsec = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2189,6 +2374,39 @@ export const TaskUsage: MessageFns<TaskUsage> = {
     message.pids = (object.pids !== undefined && object.pids !== null) ? BigInt(object.pids) : undefined;
     message.pidsLimit = (object.pidsLimit !== undefined && object.pidsLimit !== null)
       ? BigInt(object.pidsLimit)
+      : undefined;
+    message.ioReadBytes = (object.ioReadBytes !== undefined && object.ioReadBytes !== null)
+      ? BigInt(object.ioReadBytes)
+      : undefined;
+    message.ioWrittenBytes = (object.ioWrittenBytes !== undefined && object.ioWrittenBytes !== null)
+      ? BigInt(object.ioWrittenBytes)
+      : undefined;
+    message.ioOperations = (object.ioOperations !== undefined && object.ioOperations !== null)
+      ? BigInt(object.ioOperations)
+      : undefined;
+    message.networkReceivedBytes = (object.networkReceivedBytes !== undefined && object.networkReceivedBytes !== null)
+      ? BigInt(object.networkReceivedBytes)
+      : undefined;
+    message.networkSentBytes = (object.networkSentBytes !== undefined && object.networkSentBytes !== null)
+      ? BigInt(object.networkSentBytes)
+      : undefined;
+    message.cpuPeriods = (object.cpuPeriods !== undefined && object.cpuPeriods !== null)
+      ? BigInt(object.cpuPeriods)
+      : undefined;
+    message.throttledPeriods = (object.throttledPeriods !== undefined && object.throttledPeriods !== null)
+      ? BigInt(object.throttledPeriods)
+      : undefined;
+    message.memorySwapBytes = (object.memorySwapBytes !== undefined && object.memorySwapBytes !== null)
+      ? BigInt(object.memorySwapBytes)
+      : undefined;
+    message.cpuPressureUsec = (object.cpuPressureUsec !== undefined && object.cpuPressureUsec !== null)
+      ? BigInt(object.cpuPressureUsec)
+      : undefined;
+    message.memoryPressureUsec = (object.memoryPressureUsec !== undefined && object.memoryPressureUsec !== null)
+      ? BigInt(object.memoryPressureUsec)
+      : undefined;
+    message.ioPressureUsec = (object.ioPressureUsec !== undefined && object.ioPressureUsec !== null)
+      ? BigInt(object.ioPressureUsec)
       : undefined;
     return message;
   },
