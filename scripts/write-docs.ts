@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configurationPage } from '#config/document.ts';
+import { metricsPage } from '#metrics/document.ts';
 
 const docs = join(import.meta.dirname, '../docs');
 writeFileSync(join(docs, 'configuration.md'), configurationPage());
+writeFileSync(join(docs, 'metrics.md'), metricsPage());

@@ -1,0 +1,110 @@
+import type { StatsDetail } from '#cgroup/stats.ts';
+import { AgentMetrics } from './agent.ts';
+import { taskFamilies } from './container/families.ts';
+
+/** A metric as documentation and checks see it. */
+export interface MetricFact {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  /** Label → the values it may have, as far as they are known. */
+  readonly labels: Readonly<Record<string, readonly string[] | undefined>>;
+  /** Of a task's metric: the smallest profile that has it. */
+  readonly profile?: StatsDetail;
+}
+
+/** Every metric of a task. */
+export function taskMetrics(): readonly MetricFact[] {
+  return taskFamilies.map(({ name, type, help, profile, labels = {} }) => ({
+    ...{ name, type, help, profile },
+    labels: { namespace: undefined, task: undefined, ...labels },
+  }));
+}
+
+/** Every metric of the agent itself, those of Node included. */
+export function agentMetrics(): readonly MetricFact[] {
+  const { registry } = new AgentMetrics({ version: '' });
+  return registry.getMetricsAsArray().map((metric) => ({
+    name: metric.name,
+    type: String(metric.type),
+    help: metric.help,
+    labels: Object.fromEntries(labelNamesOf(metric).map((label) => [label, undefined])),
+  }));
+}
+
+/** prom-client keeps them on every metric and leaves them out of the type. */
+function labelNamesOf(metric: object): readonly string[] {
+  return (metric as { readonly labelNames?: readonly string[] }).labelNames ?? [];
+}
+
+/** `docs/metrics.md`, made of the tables. */
+export function metricsPage(): string {
+  const own = agentMetrics().filter(({ name }) => name.startsWith('runlet_'));
+  const standard = agentMetrics().filter(({ name }) => !name.startsWith('runlet_'));
+  return [
+    head,
+    '## Of each task\n',
+    '| metric | type | labels | from profile | meaning |\n| --- | --- | --- | --- | --- |',
+    ...taskMetrics().map((metric) => row(metric, [`${metric.profile}`])),
+    `\n${notes}`,
+    '## Of the agent\n',
+    '| metric | type | labels | meaning |\n| --- | --- | --- | --- |',
+    ...own.map((metric) => row(metric, [])),
+    '\nAnd what is usual for a process and for Node:',
+    `${standard.map(({ name }) => `\`${name}\``).join(', ')}.\n`,
+    tail,
+  ].join('\n');
+}
+
+function row({ name, type, help, labels }: MetricFact, more: readonly string[]): string {
+  return `| ${[`\`${name}\``, type, labelText(labels), ...more, help].join(' | ')} |`;
+}
+
+function labelText(labels: MetricFact['labels']): string {
+  const texts = Object.entries(labels)
+    .filter(([name]) => name !== 'namespace' && name !== 'task')
+    .map(([name, values]) => (values ? `${name}: ${values.map((value) => `\`${value}\``).join(' ')}` : name));
+  return texts.join('<br>') || '–';
+}
+
+const head = `# Metrics
+
+<!-- Made by scripts/write-docs.ts of the tables in src/metrics: change them there. -->
+
+\`/metrics\` answers with Prometheus' text format 0.0.4 or with OpenMetrics 1.0, as the scraper asks, compressed when it likes.
+Every task on the node is there, whoever made it, labelled with \`namespace\` (containerd's) and \`task\`. Numbers are read from
+the task's cgroup when they are asked for: scrapes that overlap share a reading, nothing else is kept, and no timestamp is sent,
+so that a series ends when the task does.
+
+- What comes of a cgroup ends with the task's process. \`runlet_task_info\`, \`_state\`, \`_start_time_seconds\`, \`_restarts_total\`
+  and \`_last_exit_status\` stay until the task is deleted.
+- A file that the kernel does not have is a series that is missing, never a zero. No limit is \`+Inf\`.
+- A task that is shorter than the scrape interval is in \`runlet_finished_*\`.
+- \`--metrics-profile\` says how much there is of a task: \`basic\` (about 25 series), \`standard\` (about 55, and some for each device
+  and interface) or \`full\` (about 110). Only the files of the profile are kept open.
+- A task has series of at most 16 block devices, 8 interfaces and 4 sizes of huge pages; what is left out is counted in
+  \`runlet_dropped_label_values_total\`.
+`;
+
+const notes = `Where the numbers come from: \`cpu.stat\`, \`memory.*\`, \`io.stat\`, \`pids.*\`, \`hugetlb.*\`, \`*.pressure\` and \`cgroup.events\`
+of cgroup v2; \`cpuacct\`, \`cpu\`, \`memory\` (\`total_…\`, which counts the groups below), \`blkio\`, \`pids\`, \`hugetlb\` and \`freezer\`
+of v1; \`/proc/PID/net/dev\` for tasks with a network namespace of their own. v1 has no memory events, and pressure only where a
+v2 tree is mounted beside it.
+`;
+
+const tail = `## Who may read them
+
+\`/healthz\` and \`/readyz\` answer everybody. \`/metrics\` answers everybody on loopback; on another address it needs TLS
+(\`--metrics-tls-cert\`, \`--metrics-tls-key\`, read anew when they are replaced) and \`--metrics-auth\`:
+
+| \`--metrics-auth\` | who |
+| --- | --- |
+| \`mtls\` | holders of a certificate of \`--metrics-client-ca\` |
+| \`kubernetes\` | holders of a token whose user may \`get\` the non-resource URL \`/metrics\`: the cluster is asked (TokenReview, SubjectAccessReview), answers are kept for a while |
+| \`jwt\` | holders of a service account's token for the audience \`runlet\`, checked with the cluster's keys and without asking it |
+
+## Dashboard and alerts
+
+The chart's \`files/dashboard.json\` is a Grafana dashboard, \`files/alerts.yaml\` are rules for Prometheus; each alert leads to a
+section of [runbooks](runbooks.md).
+`;
