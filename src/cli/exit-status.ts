@@ -16,10 +16,11 @@ const notExecutable = 126;
 /** What the runtime said of a process that did not start: with a shell's exit status where the command is why. */
 export function startFailure(error: unknown): unknown {
   const message = errorMessage(error);
-  if (/executable file not found|no such file or directory/i.test(message)) {
+  const [, why = ''] = /exec: "[^"]*": (.+)/.exec(message) ?? [];
+  if (/executable file not found|no such file or directory/i.test(why)) {
     return new CannotRunError(message, notFound, error);
   }
-  if (/permission denied|exec format error|is a directory/i.test(message)) {
+  if (/permission denied|exec format error|is a directory/i.test(why)) {
     return new CannotRunError(message, notExecutable, error);
   }
   return error;

@@ -301,7 +301,7 @@ export class OciRuntime implements Runtime {
 
   async #forget(process: MonitoredProcess): Promise<void> {
     this.#exits.remove(process);
-    await this.#stdio.ended(process);
+    await this.#stdio.forget(process);
     process[Symbol.dispose]();
   }
 }

@@ -84,9 +84,12 @@ export abstract class Process {
     await this.context.runtime.closeStdin(this.ref);
   }
 
-  /** Connects to the streams that the monitor keeps. Throws FailedPreconditionError when it has ended or has other streams. */
+  /**
+   * Connects to the streams that the monitor keeps. Throws FailedPreconditionError when it has ended or has other streams. What
+   * a process without a log wrote is there for the first who attaches, also after its end.
+   */
   async attach(): Promise<Attachment> {
-    if (this.#exit) {
+    if (this.#exit && !(this.io.kind === 'log' && this.io.path === undefined)) {
       throw new FailedPreconditionError(`cannot attach to a ${this.phase} process: ${this.name} is ${this.phase}`);
     }
     return await this.context.runtime.attach(this.ref);

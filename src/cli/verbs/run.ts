@@ -18,7 +18,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const detachKeys = parseDetachKeys(flags.text('detachKeys') ?? defaultDetachKeys);
   const stdin = flags.is('interactive') || (!detached && !flags.is('tty') && !shell.stdin.isTTY);
   using session = new Session(invocation);
-  const ref = await makeTask(session, shell, flags, { args, stdin, stdinOnce: !detached });
+  const ref = await makeTask(session, shell, flags, { args, stdin, stdinOnce: !detached }).catch((error: unknown) => {
+    throw startFailure(error);
+  });
   const starting = () => startOrRemove(session, ref);
   if (detached) {
     const pid = await starting();

@@ -58,15 +58,26 @@ export class StdioKeeper {
     this.#of(process);
   }
 
-  /** Lets go of everything that is held for a process. */
+  /** Lets go of what a process needs no more; what it wrote before anybody attached is there until it is forgotten. */
   async ended(process: MonitoredProcess): Promise<void> {
     const kept = this.#kept.get(process);
     this.#kept.delete(process);
     kept?.stopLooking?.();
     process.releaseStdin();
-    if (process.exit) return; // what it wrote last is still on its way; the monitor closes the connections
+    if (process.exit) {
+      // What it wrote last is still on its way; the monitor closes the connections.
+      if (kept?.early) this.#kept.set(process, { early: kept.early });
+      return;
+    }
     await kept?.bridge?.[Symbol.asyncDispose]();
     await kept?.early?.[Symbol.asyncDispose]();
+  }
+
+  /** Lets go of everything that is held for a process. */
+  async forget(process: MonitoredProcess): Promise<void> {
+    await this.ended(process);
+    await this.#kept.get(process)?.early?.[Symbol.asyncDispose]();
+    this.#kept.delete(process);
   }
 
   /** Tells a terminal its size, in characters. Throws FailedPreconditionError for a process without one. */
@@ -89,7 +100,9 @@ export class StdioKeeper {
     const kept = this.#of(process);
     const { early } = kept;
     delete kept.early;
-    return early ?? (await AttachConnection.connect(process.folder.attachSocket));
+    if (early) return early;
+    if (process.exit) throw new FailedPreconditionError('cannot attach: the process has ended');
+    return await AttachConnection.connect(process.folder.attachSocket);
   }
 
   /**
