@@ -76,7 +76,7 @@ export const nodeCommands: readonly Command[] = [
     group: 'Node',
     summary: "list containerd's namespaces",
     args: [],
-    flags: [],
+    flags: [{ flags: '-q, --quiet', summary: 'only names' }],
     examples: [['runlet namespaces', 'those of NodeTasks begin with k8s.']],
     same: { ctr: '`ctr namespaces ls`', kubectl: '–' },
     load: () => import('../verbs/namespaces.ts'),
@@ -100,5 +100,18 @@ export const nodeCommands: readonly Command[] = [
     examples: [['runlet version -o json', 'for programs']],
     same: { ctr: '`ctr version`', kubectl: '–' },
     load: () => import('../verbs/version.ts'),
+  },
+  {
+    name: 'completion',
+    group: 'Other',
+    summary: 'print a script that lets the shell complete commands, flags, tasks and images',
+    args: [{ usage: '<shell>', kind: 'word' }],
+    flags: [],
+    examples: [
+      ['source <(runlet completion bash)', 'in ~/.bashrc'],
+      ['runlet completion fish > ~/.config/fish/completions/runlet.fish', 'for fish; zsh has one too'],
+    ],
+    same: { ctr: '–', kubectl: '`kubectl completion`' },
+    load: () => import('../verbs/completion.ts'),
   },
 ];

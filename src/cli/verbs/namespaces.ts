@@ -20,8 +20,9 @@ export async function run(invocation: Invocation): Promise<void> {
   });
   await session.print({
     json: () => rows,
-    text: () =>
-      formatTable(
+    text: () => {
+      if (invocation.flags.is('quiet')) return rows.map(({ name }) => `${name}\n`).join('');
+      return formatTable(
         [
           { heading: 'NAME', cell: (row) => row.name },
           { heading: 'TASKS', cell: (row) => String(row.tasks), right: true },
@@ -29,7 +30,8 @@ export async function run(invocation: Invocation): Promise<void> {
           { heading: 'LABELS', cell: (row) => labelText(row.labels) },
         ],
         rows,
-      ),
+      );
+    },
   });
 }
 
