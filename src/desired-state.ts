@@ -22,5 +22,10 @@ const nothing: DesiredState = {
 /** Begins to follow what the configuration names. */
 export async function followDesiredState(config: Config, core: Core, log: Log): Promise<RunningDesiredState> {
   if (config.manifests !== undefined) return await followManifests(config.manifests, config, core, log);
+  if (config.kubernetes || config.kubeconfig !== undefined) {
+    // Loaded here: an agent without a cluster needs no HTTP client.
+    const { followCluster } = await import('./agent/follow-cluster.ts');
+    return await followCluster(config, core, log);
+  }
   return { view: nothing, ready: true, [Symbol.asyncDispose]: () => Promise.resolve() };
 }

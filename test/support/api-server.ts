@@ -55,11 +55,13 @@ export interface ApiServer extends AsyncDisposable {
   kubeconfig(user: TestUser, server?: string): string;
   /** A request as the administrator; JSON in and out. Does not throw for an error status. */
   request(method: string, path: string, body?: unknown, contentType?: string): Promise<Answer>;
+  /** Installs CRDs as they are given, and waits until they are served. */
+  installCrds(crds: readonly Record<string, unknown>[]): Promise<void>;
   /** kubectl as the administrator. Throws with what it said when it fails. */
   kubectl(args: readonly string[], input?: string): Promise<string>;
   /** Takes the history away, so that watches from old versions answer 410. */
   compact(): Promise<void>;
-  /** Ends kube-apiserver (etcd goes on) until `start`. */
+  /** Ends kube-apiserver, and the CRD server (etcd goes on) until `start`. */
   stop(): Promise<void>;
   start(): Promise<void>;
 }
@@ -92,6 +94,8 @@ class RealApiServer implements ApiServer {
   readonly minor: number;
   readonly #programs: ServerPrograms;
   #ports = { etcd: 0, peer: 0, api: 0, crds: 0 };
+  /** Its program, once it serves our kinds. */
+  #crdServer: string | undefined;
   readonly #children = new Map<string, Child>();
   readonly #client: Agent;
 
@@ -114,8 +118,8 @@ class RealApiServer implements ApiServer {
     this.#startEtcd();
     await this.start();
     const plurals = crds ?? readdirSync(crdFolder).map((file) => file.replace('.yaml', ''));
-    if (kind === 'plain' || !this.#programs.crdServer) await this.#installCrds(this.url, plurals);
-    else await this.#startCrdServer(this.#programs.crdServer, plurals);
+    if (kind === 'modern' && this.#programs.crdServer) await this.#startCrdServer(this.#programs.crdServer);
+    await this.installCrds(plurals.map(readCrd));
   }
 
   async start(): Promise<void> {
@@ -146,10 +150,11 @@ class RealApiServer implements ApiServer {
       '--requestheader-extra-headers-prefix=X-Remote-Extra-',
     ]);
     await this.#ready('kube-apiserver', this.url);
+    if (this.#crdServer) await this.#runCrdServer(this.#crdServer);
   }
 
   async stop(): Promise<void> {
-    await this.#children.get('kube-apiserver')?.stop();
+    for (const name of ['kube-apiserver', 'apiextensions-apiserver']) await this.#children.get(name)?.stop();
   }
 
   kubeconfig(user: TestUser, server = this.url): string {
@@ -228,9 +233,8 @@ class RealApiServer implements ApiServer {
     ]);
   }
 
-  async #startCrdServer(program: string, plurals: readonly string[]): Promise<void> {
+  async #runCrdServer(program: string): Promise<void> {
     const kubeconfig = this.kubeconfig(admin);
-    const url = `https://127.0.0.1:${this.#ports.crds}`;
     await this.#run('apiextensions-apiserver', [
       program,
       `--etcd-servers=http://127.0.0.1:${this.#ports.etcd}`,
@@ -245,8 +249,12 @@ class RealApiServer implements ApiServer {
       '--enable-priority-and-fairness=false',
       '--disable-admission-plugins=MutatingAdmissionPolicy,ValidatingAdmissionPolicy',
     ]);
-    await this.#ready('apiextensions-apiserver', url);
-    await this.#installCrds(url, plurals);
+    await this.#ready('apiextensions-apiserver', `https://127.0.0.1:${this.#ports.crds}`);
+  }
+
+  async #startCrdServer(program: string): Promise<void> {
+    this.#crdServer = program;
+    await this.#runCrdServer(program);
     const name = 'crds';
     await this.request('POST', '/api/v1/namespaces/kube-system/services', {
       metadata: { name },
@@ -263,25 +271,21 @@ class RealApiServer implements ApiServer {
         service: { name, namespace: 'kube-system', port: this.#ports.crds },
       },
     });
-    await this.#served(this.url, plurals);
   }
 
-  /** Installs CRDs at the server that keeps them and waits until they are served there. */
-  async #installCrds(url: string, plurals: readonly string[]): Promise<void> {
-    for (const plural of plurals) {
+  async installCrds(crds: readonly Record<string, unknown>[]): Promise<void> {
+    const url = this.#crdServer ? `https://127.0.0.1:${this.#ports.crds}` : this.url;
+    for (const crd of crds) {
       const { status, body } = await this.#fetch(`${url}/apis/apiextensions.k8s.io/v1/customresourcedefinitions`, {
         method: 'POST',
-        body: JSON.stringify(readCrd(plural)),
+        body: JSON.stringify(crd),
         headers: { 'content-type': 'application/json' },
       });
-      if (status !== 201) throw new Error(`the CRD ${plural} was refused: ${String(body['message'])}`);
+      if (status !== 201) throw new Error(`a CRD was refused: ${String(body['message'])}`);
     }
-    await this.#served(url, plurals);
-  }
-
-  async #served(url: string, plurals: readonly string[]): Promise<void> {
-    for (const plural of plurals) {
-      const look = async () => (await this.#fetch(`${url}/apis/runlet.dev/v1alpha1/${plural}`, {})).status;
+    for (const crd of crds) {
+      const { plural } = (crd['spec'] as { readonly names: { readonly plural: string } }).names;
+      const look = async () => (await this.#fetch(`${this.url}/apis/runlet.dev/v1alpha1/${plural}`, {})).status;
       await eventually(look, (status) => status === 200, `serving ${plural}`);
     }
   }

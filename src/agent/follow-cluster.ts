@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import type { Config } from '#config/config.ts';
+import { JsonRecords } from '#host/json-records.ts';
+import { bootId } from '#host/process.ts';
+import { inClusterAccess, type ClusterAccess } from '#kubernetes/client/access.ts';
+import { readKubeconfig } from '#kubernetes/client/kubeconfig.ts';
+import { clusterFolder, openCluster } from '#kubernetes/cluster/cluster.ts';
+import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
+import type { Log } from '#log/log.ts';
+import type { RunningDesiredState } from '../desired-state.ts';
+import type { Core } from './core.ts';
+
+/** Objects that are worked on at once: most of the work is waiting for the runtime and the API server. */
+const workers = 8;
+
+/**
+ * Makes the node's tasks what the NodeTasks of a cluster say. An API server that is away is no obstacle: what was kept on disk
+ * counts until it is heard. Throws InvalidArgumentError, NotFoundError or FailedPreconditionError for a wrong kubeconfig or none.
+ */
+export async function followCluster(config: Config, core: Core, log: Log): Promise<RunningDesiredState> {
+  const { tasks, making, images, clock, machine } = core;
+  const access = await clusterAccess(config);
+  const cluster = await openCluster({
+    access,
+    nodeName: config.nodeName,
+    folder: clusterFolder(config.root),
+    podSecurityDefault: config.podSecurityDefault,
+    clock,
+    log,
+  });
+  const { source, sink } = cluster;
+  const reconciler = new Reconciler({
+    ...{ source, sink, tasks, making, images, clock, log, machine, workers },
+    records: new JsonRecords(join(config.root, 'records', 'nodetasks'), (error) =>
+      log.error({ err: error }, 'a record cannot be read; it is left as it is'),
+    ),
+    nodeName: config.nodeName,
+    bootId: bootId(),
+    defaultPidsLimit: config.defaultPidsLimit,
+    trust: 'cluster',
+  });
+  await reconciler.start();
+  log.info({ server: access.server, node: config.nodeName }, 'following the cluster');
+  return {
+    view: reconciler,
+    get ready() {
+      return source.synced || source.keys().length > 0 || 'the API server has not been heard yet';
+    },
+    [Symbol.asyncDispose]: async () => {
+      await reconciler[Symbol.asyncDispose]();
+      await cluster[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function clusterAccess({ kubeconfig }: Config): Promise<ClusterAccess> {
+  if (kubeconfig !== undefined) return await readKubeconfig(kubeconfig);
+  return inClusterAccess(process.env);
+}

@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { TaskGroup } from '#async/task-group.ts';
+import type { Clock } from '#async/clock.ts';
+import { JsonRecords } from '#host/json-records.ts';
+import type { Log } from '#log/log.ts';
+import type { ClusterAccess } from '../client/access.ts';
+import { KubernetesClient } from '../client/client.ts';
+import type { ClientMetrics } from '../client/client-metrics.ts';
+import { Transport } from '../client/transport.ts';
+import type { NodeTaskSink, NodeTaskSource, PodSecurityLevel } from '../reconcile/source.ts';
+import { ClusterConfig } from './cluster-config.ts';
+import { ClusterSource } from './cluster-source.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { NamespaceLevels, type LevelRecord } from './namespace-levels.ts';
+import { ObjectCache } from './object-cache.ts';
+import { ObjectWriter } from './object-writer.ts';
+import { nodeTasks } from './resource.ts';
+import { StatusWriter } from './status-writer.ts';
+
+export interface ClusterOptions {
+  readonly access: ClusterAccess;
+  readonly nodeName: string;
+  /** Where objects and levels are kept for times without an API server; below `--root`. */
+  readonly folder: string;
+  /** Level of a namespace without the label. */
+  readonly podSecurityDefault: PodSecurityLevel;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: ClientMetrics;
+}
+
+/** A cluster that gives this node its NodeTasks and is told what became of them. */
+export interface Cluster extends AsyncDisposable {
+  readonly client: KubernetesClient;
+  readonly source: NodeTaskSource;
+  readonly sink: NodeTaskSink;
+  readonly events: EventRecorder;
+  /** Whether the API server answered last. */
+  readonly connected: boolean;
+  /** What an administrator should know although all works, for readiness; empty when there is nothing. */
+  notes(): readonly string[];
+}
+
+/** Reads what was kept on disk and begins to follow the cluster. An API server that is away is no obstacle. */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const { access, nodeName, folder, clock, log } = options;
+  const metrics = options.metrics ? { metrics: options.metrics } : {};
+  const transport = new Transport({ access, clock });
+  const client = new KubernetesClient({ transport, clock, ...metrics });
+  const cache = new ObjectCache({ folder: join(folder, 'nodetasks'), log });
+  const records = new JsonRecords<LevelRecord>(join(folder, 'namespaces'), (error) =>
+    log.warn({ err: error }, 'left out a namespace’s level that was kept on disk and cannot be read'),
+  );
+  const levels = new NamespaceLevels({ client, records, fallback: options.podSecurityDefault, clock, log });
+  const config = new ClusterConfig(client);
+  const source = new ClusterSource({ client, nodeName, cache, levels, config, clock, log, ...metrics });
+  await levels.load();
+  await source.load();
+  const parts = { client, resource: nodeTasks, clock, log, known: source.rawOf };
+  const statuses = new StatusWriter(parts);
+  const writer = new ObjectWriter(parts);
+  const events = new EventRecorder({ client, nodeName, clock, log });
+  const gone = source.subscribe((change) => {
+    if (change.kind === 'object' && !source.get(change.key)) statuses.forget(change.key);
+  });
+  const stop = new AbortController();
+  const following = new TaskGroup((error) => log.error({ err: error }, 'following the cluster failed'));
+  following.spawn(() => source.run(stop.signal));
+  return {
+    client,
+    source,
+    events,
+    get connected() {
+      return source.connected;
+    },
+    notes: () =>
+      statuses.undeclared.map((field) => `the CRD in the cluster is older than this agent: ${field} is left out`),
+    sink: {
+      status: (object, status, how) => statuses.write(object, status, how),
+      event: (object, event) => events.record(nodeTasks, object, event),
+      claim: (object) => writer.claim(object),
+      release: (object) => writer.release(object),
+      delete: (object) => writer.delete(object),
+    },
+    [Symbol.asyncDispose]: async () => {
+      gone[Symbol.dispose]();
+      stop.abort(new Error('the agent is stopping'));
+      await Promise.all([following, statuses, events].map((part) => part[Symbol.asyncDispose]()));
+      await cache[Symbol.asyncDispose]();
+      await transport[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Folder of what is kept of a cluster, below the agent's root. */
+export function clusterFolder(root: string): string {
+  return join(root, 'cluster');
+}
