@@ -26,6 +26,16 @@ async function restart(id: string): Promise<void> {
   await unary(runlet().restart.bind(runlet()), { namespace: 'default', id });
 }
 
+async function update(id: string, resources: object): Promise<void> {
+  const request = { namespace: 'default', id, resourcesJson: JSON.stringify(resources) };
+  await unary(runlet().update.bind(runlet()), request);
+}
+
+async function usage(id: string): Promise<object | undefined> {
+  const { tasks: found } = await unary(runlet().stats.bind(runlet()), { namespace: 'default', ids: [id] });
+  return found[0];
+}
+
 /** What is on the node of a task: its bundle, layer, volumes and logs. */
 function traces(id: string): readonly string[] {
   return [
@@ -156,19 +166,11 @@ describe('a task made by hand', () => {
       resources: { limits: { memory: '64Mi', pids: '50' } },
       stopSignal: 'KILL',
     });
-    const update = async (resources: object) =>
-      await unary(runlet().update.bind(runlet()), {
-        ...{ namespace: 'default', id: 'limits', resourcesJson: JSON.stringify(resources) },
-      });
-    const usage = async () => {
-      const { tasks: found } = await unary(runlet().stats.bind(runlet()), { namespace: 'default', ids: ['limits'] });
-      return found[0];
-    };
-    await update({ limits: { pids: '70' } });
-    expect(await usage()).toMatchObject({ pidsLimit: 70n, memoryLimitBytes: 64n * 1024n * 1024n });
-    await expect(update({ limits: { pids: 'many' } })).rejects.toThrow('limits.pids');
+    await update('limits', { limits: { pids: '70' } });
+    expect(await usage('limits')).toMatchObject({ pidsLimit: 70n, memoryLimitBytes: 64n * 1024n * 1024n });
+    await expect(update('limits', { limits: { pids: 'many' } })).rejects.toThrow('limits.pids');
     await restart('limits');
-    expect(await usage()).toMatchObject({ pidsLimit: 70n, memoryLimitBytes: 64n * 1024n * 1024n });
+    expect(await usage('limits')).toMatchObject({ pidsLimit: 70n, memoryLimitBytes: 64n * 1024n * 1024n });
   });
 
   it('tells its output as it comes, until it ends', async () => {

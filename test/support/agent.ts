@@ -17,6 +17,8 @@ export interface AgentStart {
 export interface AgentNode extends TestNode {
   /** Starts an agent and returns once it serves. Throws with its log when it ends before. */
   start(options?: AgentStart): Promise<RunningAgent>;
+  /** Starts an agent and kills it after a time, wherever it has come to. */
+  startAndKill(afterMs: number): Promise<void>;
   /** Starts a process of the program with the node's folders and waits for its end. */
   runToEnd(options?: AgentStart): Promise<{ readonly exitCode: number; readonly log: string }>;
 }
@@ -101,6 +103,13 @@ export function makeAgentNode(): AgentNode {
       agents.push(agent);
       await served(agent);
       return agent;
+    },
+    startAndKill: async (afterMs) => {
+      const { child } = launch({});
+      const gone = once(child, 'exit');
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      child.kill('SIGKILL');
+      await gone;
     },
     runToEnd: async (options = {}) => {
       const { child, logFile } = launch(options);

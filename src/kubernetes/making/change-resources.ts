@@ -30,14 +30,17 @@ export function changeResources(
   const resources = mergeResources(previous ?? {}, parsed.data);
   const problems = resourceProblems(resources);
   if (problems.length > 0) return { problems };
-  const where = { machine: context.machine(), defaultPidsLimit: context.defaultPidsLimit };
-  const { linux, notSupported } = toLinuxResources(resources, { ...where, ...(previous ? { previous } : {}) });
-  const nothing = () => toLinuxResources(undefined, { ...where, defaultPidsLimit: -1 }).linux;
-  return {
-    spec: { ...rest, resources },
-    linux: before === undefined ? differing(linux, nothing()) : linux,
-    notSupported,
-  };
+  const machine = context.machine();
+  if (before === undefined) {
+    const bare = { machine, defaultPidsLimit: -1 };
+    const { linux, notSupported } = toLinuxResources(resources, bare);
+    return { spec: { resources }, linux: differing(linux, toLinuxResources(undefined, bare).linux), notSupported };
+  }
+  const { linux, notSupported } = toLinuxResources(resources, {
+    ...{ machine, defaultPidsLimit: context.defaultPidsLimit },
+    ...(previous ? { previous } : {}),
+  });
+  return { spec: { ...rest, resources }, linux, notSupported };
 }
 
 function mergeResources(before: Resources, named: Resources): Resources {
@@ -51,12 +54,13 @@ function mergeResources(before: Resources, named: Resources): Resources {
 /** The values of `wanted` that `usual` does not have as well. */
 function differing(wanted: LinuxResources, usual: LinuxResources): LinuxResources {
   const entries = Object.entries(wanted).flatMap(([part, value]: [string, unknown]) => {
-    const other = (usual as Record<string, unknown>)[part];
+    const other = (usual as Record<string, Record<string, unknown> | undefined>)[part];
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[part, value]];
-    const left = Object.entries(value).filter(
-      ([key, each]) => each !== (other as Record<string, unknown> | undefined)?.[key],
-    );
+    const left = Object.entries(value).filter(([key, each]) => each !== other?.[key]);
     return left.length > 0 ? [[part, Object.fromEntries(left)]] : [];
   });
-  return Object.fromEntries(entries) as LinuxResources;
+  const { cpu, ...rest } = Object.fromEntries(entries) as LinuxResources;
+  if (!cpu) return rest;
+  // A quota means nothing without its period, which whoever made the task may have chosen otherwise.
+  return { ...rest, cpu: { ...cpu, ...(cpu.quota === undefined ? {} : { period: wanted.cpu?.period ?? 100_000 }) } };
 }
