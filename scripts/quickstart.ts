@@ -3,7 +3,7 @@
  * stays until Ctrl-C, which removes it all. Everything is below one folder and one cgroup of its own.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -44,6 +44,7 @@ async function main(folder: string, once: boolean): Promise<number> {
     cgroupParent: `/${basename(folder)}`,
     metricsAddress: `127.0.0.1:${await freePort(9621)}`,
   };
+  awaitFormerAgent(folder);
   const manifests = manifestsFor(folder);
   console.log(`Starting an agent on ${manifests}`);
   const agent = new QuickstartAgent(program, place, manifests);
@@ -66,6 +67,12 @@ async function main(folder: string, once: boolean): Promise<number> {
     await agent.stop();
     await removeAll(place);
   }
+}
+
+/** The agent of a quickstart that was killed needs a moment to stop; until then it holds the state folder's lock. */
+function awaitFormerAgent(folder: string): void {
+  const lock = join(folder, 'state/lock');
+  if (existsSync(lock)) execFileSync('flock', ['--timeout', '30', lock, 'true'], { stdio: 'inherit' });
 }
 
 /** The examples themselves where only root can write them, which is what an agent asks of manifests; else a copy. */
@@ -113,9 +120,10 @@ async function untilListed(
 async function show(agent: QuickstartAgent, place: Place, manifests: string): Promise<void> {
   console.log(`\n$ runlet ps\n${await agent.client('ps')}`);
   console.log(`$ runlet stats\n${await agent.client('stats')}`);
-  const runlet = `${program} --address ${socketOf(place)}`;
+  const runlet = `${resolve('node_modules/.bin/node')} ${program} --address ${socketOf(place)}`;
   console.log(`Where to look next
-  a client:   alias runlet='node ${runlet}'; runlet logs -f ticker; runlet exec -it worker /bin/sh
+  a client:   alias runlet='${runlet}'
+              runlet logs -f ticker;  runlet exec -it worker /bin/sh
   change it:  edit a file in ${manifests}: runState: Paused, limits, a new file, one less
   metrics:    http://${place.metricsAddress}/metrics
   logs:       ${logsOf(place)}/k8s.default/<task>/<attempt>.log

@@ -44,11 +44,10 @@ export class QuickstartAgent {
       'metrics-address': place.metricsAddress,
       'cgroup-parent': place.cgroupParent,
     }).flatMap(([name, value]) => [`--${name}`, value]);
-    // A group of its own: Ctrl-C is for this script, which then takes the agent down in order.
-    this.#child = spawn(process.execPath, [program, 'agent', ...flags], {
-      stdio: ['ignore', log, log],
-      detached: true,
-    });
+    // In a group of its own, so that Ctrl-C is for this script, which then takes the agent down in order; and told to stop
+    // when this script is killed, so that the next one may have its folder.
+    const argv = ['--pdeathsig', 'TERM', process.execPath, program, 'agent', ...flags];
+    this.#child = spawn('setpriv', argv, { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
   }
 
