@@ -176,8 +176,8 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       unit: 'short',
       queries: {
         [`runlet_workqueue_depth${agent}`]: '{{instance}} waiting',
-        [`sum by (instance, reason) (increase(runlet_watch_reconnects_total${agent}[$__rate_interval]))`]:
-          '{{instance}} watch opened anew: {{reason}}',
+        [`sum by (instance, reason) (increase(runlet_watch_ends_total${agent}[$__rate_interval]))`]:
+          '{{instance}} watch ended: {{reason}}',
       },
     },
     {

@@ -17,7 +17,6 @@ import { parseNamespace, parseTaskId } from '#task/ids.ts';
 import type { NamespaceEvent } from '#task/namespaces.ts';
 import { TaskManager } from '#task/task-manager.ts';
 import { cgroupPlaces, makeParent } from './cgroup-places.ts';
-import { measuredRuntime, type OperationObserver } from './measured-runtime.ts';
 import { openStores, type Stores } from './stores.ts';
 
 /** What makes tasks and knows of them, whoever asks for it. */
@@ -29,8 +28,6 @@ export interface Core extends Stores, AsyncDisposable {
   readonly images: Images;
   readonly making: NodeTaskMaking;
   readonly sweeper: LogSweeper;
-  /** Where the durations of verbs are told, for whoever keeps count. */
-  readonly operations: { observe: OperationObserver };
   /** Changes of the records of containers and namespaces, for whoever listens. */
   readonly recordEvents: EventBus<ContainerEvent | NamespaceEvent>;
 }
@@ -44,8 +41,7 @@ export async function openCore(config: Config, log: Log): Promise<Core> {
   const publish = (event: ContainerEvent | NamespaceEvent) => recordEvents.publish(event);
   const stores = await openStores({ root: config.root, clock, log, onContainer: publish, onNamespace: publish });
   await using undo = new Rollback();
-  const operations: Core['operations'] = { observe: () => {} };
-  const { runtime, tasks } = openTasks(config, clock, log, (...told) => operations.observe(...told));
+  const { runtime, tasks } = openTasks(config, clock, log);
   undo.add(() => tasks.close());
   const images = await openImages(config, stores, clock, log);
   undo.add(() => images.close());
@@ -64,7 +60,7 @@ export async function openCore(config: Config, log: Log): Promise<Core> {
   undo.keep();
   return {
     ...stores,
-    ...{ clock, machine, runtime, tasks, images, making, sweeper, recordEvents, operations },
+    ...{ clock, machine, runtime, tasks, images, making, sweeper, recordEvents },
     [Symbol.asyncDispose]: async () => {
       sweeper[Symbol.dispose]();
       await tasks.close();
@@ -88,7 +84,6 @@ function openTasks(
   config: Config,
   clock: Clock,
   log: Log,
-  observe: OperationObserver,
 ): { readonly runtime: OciRuntime; readonly tasks: TaskManager } {
   const hierarchy = detectHierarchy();
   const places = cgroupPlaces(config);
@@ -99,12 +94,13 @@ function openTasks(
     cgroupDriver: config.cgroupDriver,
     hierarchy,
     conmon: config.conmon,
+    keepStats: config.metricsProfile,
     logRotation: { maxBytes: config.logMaxSize, maxFiles: config.logMaxFiles },
     clock,
     log,
   });
   const tasks = new TaskManager({
-    ...{ runtime: measuredRuntime(runtime, observe), clock, log },
+    ...{ runtime, clock, log },
     defaultRuntime: config.runtime,
     runtimeRootOf: (namespace) => join(config.state, 'runc', namespace),
     cgroupPathOf: places.pathOf,

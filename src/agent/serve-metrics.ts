@@ -33,7 +33,6 @@ export async function serveMetrics(options: MetricsOptions): Promise<ServedMetri
     ...{ tasks: core.tasks, log, profile: config.metricsProfile, build: { version } },
     describe: (task) => describe(task, core, options.desired()),
   });
-  core.operations.observe = (operation, seconds, reason) => metrics.agent.operation(operation, seconds, reason);
   const server = new MetricsServer({
     endpoint: toEndpoint({
       address: config.metricsAddress,

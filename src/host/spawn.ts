@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { NotFoundError, isErrno } from '#errors/errors.ts';
+import { tell } from '#log/notices.ts';
 
 export type { ChildProcess };
 
@@ -20,7 +21,9 @@ export async function spawnProgram(
   options: SpawnOptions,
 ): Promise<ChildProcess> {
   const { ownGroup = false, ...rest } = options;
+  const startedAt = performance.now();
   const child = spawn(program, args, { ...rest, env: { ...rest.env }, stdio: [...rest.stdio], detached: ownGroup });
+  tell('spawned', { durationMs: performance.now() - startedAt });
   try {
     await once(child, 'spawn');
   } catch (error) {

@@ -23,8 +23,8 @@ export function taskMetrics(): readonly MetricFact[] {
 
 /** Every metric of the agent itself, those of Node included. */
 export function agentMetrics(): readonly MetricFact[] {
-  const { registry } = new AgentMetrics({ version: '' });
-  return registry.getMetricsAsArray().map((metric) => ({
+  using metrics = new AgentMetrics({ version: '' });
+  return metrics.registry.getMetricsAsArray().map((metric) => ({
     name: metric.name,
     type: String(metric.type),
     help: metric.help,

@@ -90,7 +90,7 @@ export class Metrics implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const subscription of this.#subscriptions) subscription[Symbol.dispose]();
+    for (const subscription of [...this.#subscriptions, this.agent]) subscription[Symbol.dispose]();
   }
 
   #facts(task: Task): TaskFacts {

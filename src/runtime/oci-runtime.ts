@@ -5,6 +5,7 @@ import { TaskGroup } from '#async/task-group.ts';
 import { freeze, holdsKilled, thaw } from '#cgroup/freezer.ts';
 import { CgroupGroup } from '#cgroup/group.ts';
 import type { Hierarchy } from '#cgroup/hierarchy.ts';
+import type { StatsDetail } from '#cgroup/stats.ts';
 import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from '#errors/errors.ts';
 import { removeTreeAtomic } from '#host/files.ts';
 import { findProgram } from '#host/programs.ts';
@@ -55,6 +56,8 @@ export interface OciRuntimeOptions {
   readonly criu?: string;
   /** False goes by the runtime's commands alone, to compare. */
   readonly fastPaths?: boolean;
+  /** The detail of statistics whose files stay open between readings; `standard` unless said otherwise. */
+  readonly keepStats?: StatsDetail;
   readonly logRotation: RotationLimits;
   readonly clock: Clock;
   readonly log: Log;
@@ -69,6 +72,7 @@ export class OciRuntime implements Runtime {
   readonly #exits: ExitWatch<MonitoredProcess>;
   readonly #stdio: StdioKeeper;
   readonly #group: TaskGroup;
+  readonly #keepStats: StatsDetail | undefined;
   #listener: RuntimeListener = { exited: () => {}, outOfMemory: () => {} };
 
   constructor(options: OciRuntimeOptions) {
@@ -84,6 +88,7 @@ export class OciRuntime implements Runtime {
       clock,
       log,
     };
+    this.#keepStats = options.keepStats;
     this.#stdio = new StdioKeeper({ clock, log, rotation: options.logRotation });
     this.#group = new TaskGroup((error) => log.warn({ err: error }, 'cannot let go of the streams of a process'));
     this.#exits = new ExitWatch({
@@ -214,7 +219,7 @@ export class OciRuntime implements Runtime {
   }
 
   openStats(ref: TaskRef): StatsSource {
-    return openTaskStats(this.#task(ref));
+    return openTaskStats(this.#task(ref), this.#keepStats);
   }
 
   async resize(ref: ProcessRef, size: { readonly width: number; readonly height: number }): Promise<void> {

@@ -4,6 +4,7 @@ import { errorMessage } from '#errors/errors.ts';
 import { existsSync, listFoldersSync, listNames } from '#host/files.ts';
 import { mountsBelow, unmount } from '#host/mounts.ts';
 import { signalProcess } from '#host/process.ts';
+import { tell } from '#log/notices.ts';
 import type { RuntimeContext } from './context.ts';
 import type { Running } from './running.ts';
 
@@ -13,14 +14,18 @@ import type { Running } from './running.ts';
  */
 export async function removeOrphans(context: RuntimeContext, monitors: readonly Running[]): Promise<void> {
   for (const { folder, identity } of monitors) {
-    if (!existsSync(folder)) signalProcess(identity, 9);
+    if (existsSync(folder)) continue;
+    tell('orphan-found', { kind: 'monitor' });
+    signalProcess(identity, 9);
   }
   const bundles = new Set(await bundlePaths(context));
   for (const { mountPoint } of mountsBelow(context.tasksFolder)) {
     if ([...bundles].some((bundle) => mountPoint.startsWith(`${bundle}/`))) continue;
+    tell('orphan-found', { kind: 'mount' });
     await attempt(context, mountPoint, () => unmount(mountPoint));
   }
   for (const group of orphanGroups(context)) {
+    tell('orphan-found', { kind: 'cgroup' });
     await attempt(context, group.path, () => {
       if (group.pids().length > 0) context.log.warn({ cgroup: group.path }, 'a cgroup without a task has processes');
       else group.remove();

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { hasReader, writeFifo } from '#host/descriptors.ts';
 import { fileSize, listNames, removeFile, renameSync } from '#host/files.ts';
+import { tell } from '#log/notices.ts';
 
 export interface RotationLimits {
   /** A log past this is set aside. */
@@ -29,6 +30,7 @@ export async function rotateLog(
   const aside = await freeName(log.path, nowMs);
   renameSync(log.path, aside);
   writeFifo(log.control, reopenCommand);
+  tell('log-rotated', { bytes: size });
   await removeOldest(log.path, limits.maxFiles - 1);
   return true;
 }
