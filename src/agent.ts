@@ -1,4 +1,5 @@
 import type { Config } from '#config/config.ts';
+import { UnavailableError } from '#errors/errors.ts';
 import type { Log } from '#log/log.ts';
 import { openCore, recoverCore } from './agent/core.ts';
 import { checkHost } from './agent/host-checks.ts';
@@ -29,6 +30,12 @@ export async function runAgent({ config, version, log, stop }: AgentOptions): Pr
   await using metrics = await serveMetrics({
     ...{ config, core, version, log },
     desired: () => desired?.view,
+    authorizer: {
+      authorize: async (scraper) => {
+        if (desired?.authorizer) return await desired.authorizer.authorize(scraper);
+        throw new UnavailableError('who may read metrics is not known yet: the agent is starting');
+      },
+    },
     ready: () => desired?.ready ?? 'tasks of former agents are being taken on',
   });
   await recoverCore(core);

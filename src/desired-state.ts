@@ -1,6 +1,7 @@
 import type { DesiredState } from '#api/ports.ts';
 import type { Config } from '#config/config.ts';
 import type { Log } from '#log/log.ts';
+import type { Authorizer } from '#metrics/authorizer.ts';
 import type { Core } from './agent/core.ts';
 import { followManifests } from './agent/follow-manifests.ts';
 
@@ -10,6 +11,8 @@ export interface RunningDesiredState extends AsyncDisposable {
   readonly view: DesiredState;
   /** Whether it has been read once; a text says what is still missing. */
   readonly ready: true | string;
+  /** Who may read metrics, as the cluster says; absent without one. */
+  readonly authorizer?: Authorizer;
 }
 
 /** Of an agent that is given neither a folder of manifests nor a cluster: only what people make is there. */

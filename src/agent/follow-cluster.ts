@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { Config } from '#config/config.ts';
 import { JsonRecords } from '#host/json-records.ts';
 import { bootId } from '#host/process.ts';
+import { TokenKeysAuthorizer } from '#kubernetes/authorizer/token-keys.ts';
+import { TokenReviewAuthorizer } from '#kubernetes/authorizer/token-review.ts';
 import { inClusterAccess, type ClusterAccess } from '#kubernetes/client/access.ts';
 import { readKubeconfig } from '#kubernetes/client/kubeconfig.ts';
 import { clusterFolder, openCluster } from '#kubernetes/cluster/cluster.ts';
@@ -43,6 +45,10 @@ export async function followCluster(config: Config, core: Core, log: Log): Promi
   log.info({ server: access.server, node: config.nodeName }, 'following the cluster');
   return {
     view: reconciler,
+    authorizer:
+      config.metricsAuth === 'jwt'
+        ? new TokenKeysAuthorizer({ client: cluster.client, clock })
+        : new TokenReviewAuthorizer({ client: cluster.client, clock }),
     get ready() {
       return source.synced || source.keys().length > 0 || 'the API server has not been heard yet';
     },
