@@ -35,11 +35,12 @@ interface Kept {
 export class StdioKeeper {
   readonly #options: StdioOptions;
   readonly #kept = new Map<MonitoredProcess, Kept>();
-  #stopRotation: () => void = () => {};
+  /** Set while the next look at the logs' lengths is due: where no log is written, nothing wakes the agent. */
+  #stopRotation: (() => void) | undefined;
+  #closed = false;
 
   constructor(options: StdioOptions) {
     this.#options = options;
-    this.#scheduleRotation();
   }
 
   /** Connects to an exec that waits for it, so that not even its first byte is lost. */
@@ -124,7 +125,8 @@ export class StdioKeeper {
   }
 
   async close(): Promise<void> {
-    this.#stopRotation();
+    this.#closed = true;
+    this.#stopRotation?.();
     for (const [process, kept] of this.#kept) {
       kept.stopLooking?.();
       process.releaseStdin();
@@ -137,6 +139,7 @@ export class StdioKeeper {
   #of(process: MonitoredProcess): Kept {
     const kept = this.#kept.get(process) ?? {};
     this.#kept.set(process, kept);
+    if (process.io.kind === 'log' && process.io.path !== undefined) this.#scheduleRotation();
     return kept;
   }
 
@@ -158,8 +161,10 @@ export class StdioKeeper {
   }
 
   #scheduleRotation(): void {
+    if (this.#closed || this.#stopRotation) return;
     const { clock, log, rotation } = this.#options;
     this.#stopRotation = clock.after(rotationMs, () => {
+      this.#stopRotation = undefined;
       const rotations = [...this.#kept.keys()].flatMap((process) => {
         const path = process.io.kind === 'log' ? process.io.path : undefined;
         return path === undefined
@@ -170,7 +175,7 @@ export class StdioKeeper {
         for (const outcome of outcomes) {
           if (outcome.status === 'rejected') log.warn({ err: outcome.reason as unknown }, 'cannot rotate a log');
         }
-        this.#scheduleRotation();
+        if (rotations.length > 0) this.#scheduleRotation();
         return undefined;
       });
     });
