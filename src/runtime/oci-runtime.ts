@@ -1,7 +1,6 @@
 import { basename, dirname, isAbsolute } from 'node:path';
 import type { Clock } from '#async/clock.ts';
 import { Rollback } from '#async/rollback.ts';
-import { TaskGroup } from '#async/task-group.ts';
 import { freeze, holdsKilled, thaw } from '#cgroup/freezer.ts';
 import { CgroupGroup } from '#cgroup/group.ts';
 import type { Hierarchy } from '#cgroup/hierarchy.ts';
@@ -71,7 +70,6 @@ export class OciRuntime implements Runtime {
   readonly #tasks = new Map<string, SupervisedTask>();
   readonly #exits: ExitWatch<MonitoredProcess>;
   readonly #stdio: StdioKeeper;
-  readonly #group: TaskGroup;
   readonly #keepStats: StatsDetail | undefined;
   #listener: RuntimeListener = { exited: () => {}, outOfMemory: () => {} };
 
@@ -90,7 +88,6 @@ export class OciRuntime implements Runtime {
     };
     this.#keepStats = options.keepStats;
     this.#stdio = new StdioKeeper({ clock, log, rotation: options.logRotation });
-    this.#group = new TaskGroup((error) => log.warn({ err: error }, 'cannot let go of the streams of a process'));
     this.#exits = new ExitWatch({
       listener: {
         exited: (process, recorded) => this.#ended(process, recorded),
@@ -252,7 +249,6 @@ export class OciRuntime implements Runtime {
     this.#exits[Symbol.dispose]();
     for (const task of this.#tasks.values()) for (const process of task.processes) process[Symbol.dispose]();
     await this.#stdio.close();
-    await this.#group[Symbol.asyncDispose]();
     this.#tasks.clear();
   }
 
@@ -291,7 +287,7 @@ export class OciRuntime implements Runtime {
     const settle = () => {
       const exit = settleExit(this.#context, task, process, recorded);
       if (process === task.init) tellOutOfMemory(task, exit.final?.oomKills, this.#listener);
-      this.#group.spawn(() => this.#stdio.ended(process));
+      this.#stdio.ended(process);
       this.#listener.exited(process.ref, exit);
     };
     // Whether a checkpoint is why it ended is known when the dump has come to its end.

@@ -12,7 +12,7 @@ import { settleExit } from './exits.ts';
 import { MonitoredProcess } from './monitored-process.ts';
 import { removeOrphans } from './orphans.ts';
 import { recoverProcess } from './recover-process.ts';
-import { removeTask, undoRestore } from './remove.ts';
+import { removeTask, undoRestore, unmountBelow } from './remove.ts';
 import { findRunning, type Running } from './running.ts';
 import { readPhase } from './phase.ts';
 import { SupervisedTask } from './supervised-task.ts';
@@ -99,6 +99,7 @@ async function recoverBundle(
 ): Promise<Recovered | undefined> {
   const record = bundle.readRecord();
   if (!record) {
+    await unmountBelow(bundle.path);
     await bundle.remove(); // nothing had been begun
     return undefined;
   }

@@ -98,7 +98,7 @@ export async function endMonitors(context: RuntimeContext, processes: readonly M
  * Takes away everything that is mounted below a folder. In the runtime's own a restore that was cut off leaves CRIU's mount of
  * the task's root file system, and whoever removes that folder would empty it.
  */
-async function unmountBelow(folder: string): Promise<void> {
+export async function unmountBelow(folder: string): Promise<void> {
   for (const { mountPoint } of mountsBelow(folder)) await unmount(mountPoint);
 }
 

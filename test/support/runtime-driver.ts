@@ -8,12 +8,21 @@ import { execRecord, makeRuntime, record, ref, spec, type NodePlaces } from './r
 
 interface Given extends Omit<NodePlaces, 'hierarchy'> {
   readonly criu?: string;
+  /** Of the verb `log`: what to run, where its log is, when to rotate. */
+  readonly script?: string;
+  readonly log?: string;
+  readonly maxBytes?: number;
+  readonly maxFiles?: number;
 }
 
 const [verb = '', given = '{}'] = process.argv.slice(2);
-const { criu, ...rest } = JSON.parse(given) as Given;
+const { criu, script = '', log, maxBytes, maxFiles, ...rest } = JSON.parse(given) as Given;
 const places = { ...rest, hierarchy: detectHierarchy() };
-const { runtime, recover, exitOf } = makeRuntime(places, criu === undefined ? {} : { criu });
+const { runtime, recover, exitOf } = makeRuntime(places, {
+  ...(criu === undefined ? {} : { criu }),
+  ...(maxBytes === undefined ? {} : { maxBytes }),
+  ...(maxFiles === undefined ? {} : { maxFiles }),
+});
 const arm = () => (globalThis as { armCrash?: () => void }).armCrash?.();
 const task = ref('t');
 const images = `${places.state}/../images/c`;
@@ -62,6 +71,12 @@ const verbs: Record<string, () => Promise<unknown>> = {
     await exitOf(task);
     arm();
     await runtime.delete(task);
+  },
+  log: async () => {
+    const io = { kind: 'log', terminal: false, stdin: false, path: log ?? '' } as const;
+    await runtime.create(record(places, 't', { io }), spec(places, ['/bin/sh', '-c', script]), {});
+    await runtime.start(task, {});
+    await exitOf(task);
   },
   update: async () => {
     await running();

@@ -18,8 +18,11 @@ export async function releaseInit(fifo: string, init: ProcessIdentity): Promise<
   try {
     using descriptor = openDescriptor(fifo, 'read-nonblocking');
     const until = performance.now() + patienceMs;
-    for (let look = 1; !readNonblocking(descriptor, 1)?.length; look += 1) {
-      if (!isAlive(init)) throw new UnavailableError('the waiting init has ended before it was started');
+    for (let look = 1; ; look += 1) {
+      // Asked before the reading: a short-lived task may have written its byte and ended in between.
+      const alive = isAlive(init);
+      if (readNonblocking(descriptor, 1)?.length) break;
+      if (!alive) throw new UnavailableError('the waiting init has ended before it was started');
       if (performance.now() > until) throw new UnavailableError(`the waiting init did not answer in ${patienceMs} ms`);
       await (look < quickLooks ? nextTurn() : delay(1));
     }

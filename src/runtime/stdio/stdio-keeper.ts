@@ -59,26 +59,25 @@ export class StdioKeeper {
     this.#of(process);
   }
 
-  /** Lets go of what a process needs no more; what it wrote before anybody attached is there until it is forgotten. */
-  async ended(process: MonitoredProcess): Promise<void> {
+  /**
+   * A process has ended: nothing is held for it any more but what it wrote last. That is still on its way to who is attached,
+   * or may be fetched by who attaches now; the monitor closes the connections.
+   */
+  ended(process: MonitoredProcess): void {
     const kept = this.#kept.get(process);
-    this.#kept.delete(process);
     kept?.stopLooking?.();
     process.releaseStdin();
-    if (process.exit) {
-      // What it wrote last is still on its way; the monitor closes the connections.
-      if (kept?.early) this.#kept.set(process, { early: kept.early });
-      return;
-    }
-    await kept?.bridge?.[Symbol.asyncDispose]();
-    await kept?.early?.[Symbol.asyncDispose]();
+    if (!kept?.early) this.#kept.delete(process);
   }
 
   /** Lets go of everything that is held for a process. */
   async forget(process: MonitoredProcess): Promise<void> {
-    await this.ended(process);
-    await this.#kept.get(process)?.early?.[Symbol.asyncDispose]();
+    const kept = this.#kept.get(process);
+    this.ended(process);
     this.#kept.delete(process);
+    await kept?.early?.[Symbol.asyncDispose]();
+    // A client's terminal gets to its end by itself.
+    if (!process.exit) await kept?.bridge?.[Symbol.asyncDispose]();
   }
 
   /** Tells a terminal its size, in characters. Throws FailedPreconditionError for a process without one. */
@@ -101,6 +100,7 @@ export class StdioKeeper {
     const kept = this.#of(process);
     const { early } = kept;
     delete kept.early;
+    if (process.exit) this.#kept.delete(process);
     if (early) return early;
     if (process.exit) throw new FailedPreconditionError('cannot attach: the process has ended');
     return await AttachConnection.connect(process.folder.attachSocket);
