@@ -116,7 +116,7 @@ describe('a checkpoint', () => {
       await tested.runtime.checkpoint(ref('t'), { imagePath, exit: true }, {});
       await tested.exitOf(ref('t'));
       await tested.runtime.delete(ref('t'));
-      (tested.exits as unknown[]).length = 0;
+      tested.forget();
       await tested.runtime.create(record(node, 't', { io: toLog(), restoreFrom: imagePath }), spec(node, sh('x')), {});
       await tested.runtime.start(ref('t'), {});
     }

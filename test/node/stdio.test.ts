@@ -275,7 +275,7 @@ describe('a terminal', () => {
       expect((await readAll(attachment)).stdout).toBe(said);
       expect(await tested.exitOf(exec)).toMatchObject({ status: 6 });
       await tested.runtime.deleteExec(ref('t'), execId);
-      (tested.exits as unknown[]).length = 0;
+      tested.forget();
     }
     await expect(tested.runtime.attach(ref('t'))).rejects.toThrow(FailedPreconditionError);
     await removeAll();
@@ -371,8 +371,8 @@ describe('FIFOs of a client', () => {
     const [stdin = '', stdout = ''] = fifos('in', 'out');
     const screen = reader(stdout);
     await run({ kind: 'fifo', terminal: false, stdin, stdout }, 'while read x; do echo "got $x"; done; exit 9');
-    await tested[Symbol.asyncDispose]();
     const keys = openSync(stdin, constants.O_WRONLY | constants.O_NONBLOCK);
+    await tested[Symbol.asyncDispose]();
     tested = makeRuntime(node);
     await tested.recover();
     closeSync(keys);

@@ -19,6 +19,8 @@ export interface TestRuntime extends AsyncDisposable {
   readonly outOfMemory: readonly TaskRef[];
   /** Waits for the end of a process. */
   exitOf(process: ProcessRef): Promise<Exit>;
+  /** Forgets the exits that were told. */
+  forget(): void;
 }
 
 export function makeRuntime(
@@ -69,6 +71,7 @@ export function makeRuntime(
         waiting.add(look);
         look();
       }),
+    forget: () => void exits.splice(0),
     [Symbol.asyncDispose]: () => runtime.close(),
   };
 }
