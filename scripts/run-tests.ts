@@ -16,6 +16,12 @@ import {
 } from './tests/report.ts';
 import { listTests, runPeer, runVitest } from './tests/vitest.ts';
 
+/** All of it has to end within the hour and a half that a CI job may take, checks and set-up included. */
+const allMinutes = 75;
+/** The Kubernetes build takes ten minutes on two cores; twice that is a machine that will not end it. */
+const peerMinutes = 25;
+const startedMs = performance.now();
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { project: { type: 'string', multiple: true } },
@@ -42,6 +48,12 @@ async function main(names: readonly string[], files: readonly string[]): Promise
   return sum.failed > 0 || sum.passed === 0 || process.exitCode === 130 ? 1 : 0;
 }
 
+/** A limit, or less where less is left; what is past its time is ended almost at once and says so. */
+function minutesLeft(limitMinutes: number): number {
+  const left = allMinutes - (performance.now() - startedMs) / 60_000;
+  return Math.max(0.1, Math.min(limitMinutes, Math.round(left)));
+}
+
 interface ProjectOutcome {
   readonly report: RunReport;
   /** Files that failed at first. */
@@ -51,17 +63,17 @@ interface ProjectOutcome {
 async function runProject(project: TestProject, files: readonly string[]): Promise<ProjectOutcome> {
   const { name, limitMinutes } = project;
   for (const peer of project.peers) {
-    if (await runPeer(peer)) continue;
+    if (await runPeer(peer, minutesLeft(peerMinutes))) continue;
     const why = `cannot run the tests of project ${name}: ${peer.join(' ')} failed`;
     console.log(why);
     return { report: skippedProject(await listTests(name), why), onSecondTry: [] };
   }
   console.log(`\n=== project ${name}`);
-  const first = await runVitest({ project: name, files, limitMinutes });
+  const first = await runVitest({ project: name, files, limitMinutes: minutesLeft(limitMinutes) });
   const again: FileOutcome[] = [];
   for (const { file } of first.files.filter(hasFailed)) {
     console.log(`\n=== project ${name}: ${file} once more, alone`);
-    const second = await runVitest({ project: name, files: [file], limitMinutes });
+    const second = await runVitest({ project: name, files: [file], limitMinutes: minutesLeft(limitMinutes) });
     again.push(secondOutcome(file, second));
   }
   return { report: withSecondTries(first, again), onSecondTry: passedOnSecondTry(first, again) };

@@ -16,10 +16,22 @@ interface Thrown {
  * promises that nobody awaited and the reasons of skipped tests; none of them may be lost here.
  */
 export default class ReportFile implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly Thrown[]): void {
-    const path = process.env['RUNLET_TEST_REPORT'];
-    if (path) writeFileSync(path, JSON.stringify(toReport(modules, unhandled)));
+  readonly #ended: TestModule[] = [];
+
+  /** After every file, so that a run that is ended from outside loses only what it was at. */
+  onTestModuleEnd(module: TestModule): void {
+    this.#ended.push(module);
+    write(toReport(this.#ended, []));
   }
+
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly Thrown[]): void {
+    write(toReport(modules, unhandled));
+  }
+}
+
+function write(report: RunReport): void {
+  const path = process.env['RUNLET_TEST_REPORT'];
+  if (path) writeFileSync(path, JSON.stringify(report));
 }
 
 function toReport(modules: readonly TestModule[], unhandled: readonly Thrown[]): RunReport {

@@ -30,18 +30,16 @@ export async function runVitest({ project, files, limitMinutes }: VitestRun): Pr
     const ended = await run([process.execPath, ...argv], { RUNLET_TEST_REPORT: path }, limitMinutes);
     if (!existsSync(path)) return { files: [], errors: [`project ${project}: vitest ${ended.how} and left no report`] };
     const report = JSON.parse(readFileSync(path, 'utf8')) as RunReport;
-    const unexplained = ended.code !== 0 && !hasFailures(report);
-    return unexplained
-      ? { ...report, errors: [`project ${project}: vitest ${ended.how} without a failed test`] }
-      : report;
+    const unexplained = ended.code !== 0 && (ended.late || !hasFailures(report));
+    return unexplained ? { ...report, errors: [`project ${project}: vitest ${ended.how}`] } : report;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /** Runs a command with our output; says whether it ended well. */
-export async function runPeer(argv: readonly string[]): Promise<boolean> {
-  return (await run(argv, {}, peerLimitMinutes)).code === 0;
+export async function runPeer(argv: readonly string[], limitMinutes: number): Promise<boolean> {
+  return (await run(argv, {}, limitMinutes)).code === 0;
 }
 
 /** The names of a project's tests by file; a file that cannot be read by vitest is there without names. */
@@ -64,13 +62,15 @@ export async function listTests(project: string): Promise<ReadonlyMap<string, re
   return found;
 }
 
-/** The Kubernetes build takes ten minutes on two cores; twice that is a machine that will not end it. */
-const peerLimitMinutes = 25;
-
 interface Ended {
   readonly code: number | null;
   readonly how: string;
+  /** It was ended because it took too long. */
+  readonly late: boolean;
 }
+
+/** What a program may need to clean up when it is told to stop. */
+const stopLimitMs = 20_000;
 
 async function run(argv: readonly string[], env: Record<string, string>, limitMinutes: number): Promise<Ended> {
   const [program = '', ...args] = argv;
@@ -86,20 +86,23 @@ async function run(argv: readonly string[], env: Record<string, string>, limitMi
     process.exitCode = 130;
   };
   let late = false;
+  let killTimer: NodeJS.Timeout | undefined;
   const timer = setTimeout(() => {
     late = true;
-    end('SIGKILL');
+    end('SIGTERM');
+    killTimer = setTimeout(() => end('SIGKILL'), stopLimitMs);
   }, limitMinutes * 60_000);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
   try {
     return await new Promise<Ended>((resolve) => {
-      child.once('error', (error) => resolve({ code: null, how: `did not start: ${error.message}` }));
+      child.once('error', (error) => resolve({ code: null, how: `did not start: ${error.message}`, late }));
       child.once('close', (code, signal) =>
-        resolve({ code, how: late ? `took more than ${limitMinutes} minutes` : `ended with ${signal ?? code}` }),
+        resolve({ code, how: late ? `took more than ${limitMinutes} minutes` : `ended with ${signal ?? code}`, late }),
       );
     });
   } finally {
     clearTimeout(timer);
+    clearTimeout(killTimer);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
   }
 }
