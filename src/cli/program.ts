@@ -1,4 +1,4 @@
-import { Argument, Command as Commander, CommanderError, Option } from 'commander';
+import { Argument, Command as Commander, CommanderError, Option, type OutputConfiguration } from 'commander';
 import { RunletError, errorMessage } from '#errors/errors.ts';
 import { globalFlags, type Command, type Flag, type Handler } from './command.ts';
 import { Flags } from './flags.ts';
@@ -31,7 +31,8 @@ export async function runProgram(
   }
 }
 
-function explainFailure(error: unknown, shell: Shell): number {
+/** Says an error on stderr, in one line; returns the exit status. */
+export function explainFailure(error: unknown, shell: Shell): number {
   if (error instanceof ReaderGoneError) return 0;
   if (error instanceof CommanderError) return error.exitCode;
   // Of a failure that nobody foresaw the class helps who reports it.
@@ -50,17 +51,22 @@ export function buildProgram(shell: Shell, own: readonly OwnCommand[], done: (st
     .enablePositionalOptions()
     .showHelpAfterError('(`runlet --help` lists the commands)')
     .exitOverride()
-    .configureOutput({
-      writeOut: (text) => shell.stdout.write(text),
-      writeErr: (text) => shell.stderr.write(text),
-      getOutHelpWidth: () => shell.stdout.columns ?? 100,
-      getErrHelpWidth: () => shell.stderr.columns ?? 100,
-    });
+    .configureOutput(outputOf(shell));
   addFlags(program, globalFlags, 'Global options:');
   program.commandsGroup('Agent:');
   for (const command of own) addOwn(program, command, shell, done);
   for (const command of commands) addCommand(program, command, shell, done);
   return program;
+}
+
+/** Where commander writes, and how wide. */
+export function outputOf(shell: Shell): OutputConfiguration {
+  return {
+    writeOut: (text) => shell.stdout.write(text),
+    writeErr: (text) => shell.stderr.write(text),
+    getOutHelpWidth: () => shell.stdout.columns ?? 100,
+    getErrHelpWidth: () => shell.stderr.columns ?? 100,
+  };
 }
 
 function addOwn(
@@ -122,7 +128,8 @@ function groupOf(program: Commander, name: string, { group }: Command): Commande
   return made;
 }
 
-function addFlags(command: Commander, flags: readonly Flag[], heading?: string): void {
+/** Gives a command these flags, under a heading of their own where one is named. */
+export function addFlags(command: Commander, flags: readonly Flag[], heading?: string): void {
   for (const { flags: names, summary, repeatable, choices } of flags) {
     const option = new Option(names, summary);
     if (choices) option.choices([...choices]);
