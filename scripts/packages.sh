@@ -24,7 +24,7 @@ packages_of() {
     chart) echo openssl unzip prometheus ca-certificates ;;
     # kubelet wants containerd and plugins for its network; the agent's image wants buildah.
     e2e) echo "$agent $servers containerd containernetworking-plugins iptables iproute2 buildah gcc libc6-dev procps" ;;
-    image) echo buildah mmdebstrap skopeo ;;
+    image) echo buildah mmdebstrap debian-archive-keyring skopeo git ;;
     *) fail "no such group of packages: $1" ;;
   esac
 }

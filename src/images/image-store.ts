@@ -32,6 +32,10 @@ import type { Reference } from './reference.ts';
 import { SharedFlight } from './shared-flight.ts';
 import { userOf } from './users.ts';
 
+const hourMs = 3_600_000;
+/** Long enough for a task that comes back after a holiday. */
+const usualKeepMs = 14 * 24 * hourMs;
+
 type Cancellable = { readonly signal?: AbortSignal };
 
 /** Images in `<root>/images`. One store a root; the agent's lock on its state sees to that. */
@@ -47,6 +51,7 @@ export class ImageStore implements Images {
   /** Held for moments by whoever changes which images are in use, and by removals for as long as they take. */
   readonly #usage = new Mutex();
   #pulling = 0;
+  #cancelCollection = () => {};
   #mode: Promise<'overlay' | 'copy'> | undefined;
 
   private constructor(options: ImageStoreOptions) {
@@ -55,7 +60,9 @@ export class ImageStore implements Images {
     this.#records = new ImageRecords(this.#folders.records, options.log);
     this.#layers = new Layers(this.#folders.layers);
     this.#lastUse = new LastUse(this.#folders.used);
-    this.#background = new TaskGroup((err) => options.log.warn({ err }, 'leftovers of images were not removed'));
+    this.#background = new TaskGroup((err) =>
+      options.log.warn({ err }, 'unused images or leftovers of images were not removed'),
+    );
   }
 
   /** Opens what is on the disk; what an agent that died has left half done is removed in the background. */
@@ -67,6 +74,7 @@ export class ImageStore implements Images {
     store.#background.spawn(async () => {
       for (const path of leftovers) await removeUnmounted(path);
     });
+    store.#collectLater();
     return store;
   }
 
@@ -148,9 +156,18 @@ export class ImageStore implements Images {
   }
 
   async close(): Promise<void> {
+    this.#cancelCollection();
     await this.#pulls.close();
     await this.#unpacks.close();
     await this.#background[Symbol.asyncDispose]();
+  }
+
+  #collectLater(): void {
+    this.#cancelCollection = this.#options.clock.after(hourMs, () => {
+      this.#collectLater();
+      const unusedForMs = this.#options.keepUnusedMs ?? usualKeepMs;
+      this.#background.spawn(async () => void (await this.collectGarbage({ unusedForMs })));
+    });
   }
 
   async #plainRootfs(

@@ -87,6 +87,8 @@ export interface ImageStoreOptions {
   readonly ownFolders: readonly string[];
   /** References of images that containers or desired state name, besides those that layers are made of. */
   readonly inUse?: () => Iterable<string>;
+  /** After how long unused images are removed, looked at once an hour; two weeks unless said. */
+  readonly keepUnusedMs?: number;
 }
 
 export interface Removed {

@@ -26,6 +26,7 @@ import { silentLog } from '#log/log.ts';
 import { addImage, toTar } from '../support/images.ts';
 import type { TestLayer } from '../support/images.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { eventually } from '../support/node.ts';
 
 let folder: string;
 let root: string;
@@ -247,6 +248,7 @@ describe('a plain folder as root file system', () => {
   });
 });
 
+const hourMs = 3_600_000;
 const common: TestLayer = (at) => writeFileSync(join(at, 'common'), 'common'.repeat(10_000));
 
 describe('images that nobody uses', () => {
@@ -285,6 +287,22 @@ describe('images that nobody uses', () => {
     expect((await store.collectGarbage({ unusedForMs: 60_000 })).removed).toEqual([]);
     clock.advance(10_000);
     expect((await store.collectGarbage({ unusedForMs: 60_000 })).removed).toEqual([image.reference]);
+  });
+
+  it('are removed without being asked when nobody has used them for long', async () => {
+    const clock = new ManualClock();
+    await store.close();
+    store = await open({ clock, keepUnusedMs: 10 * hourMs });
+    addImage(join(folder, 'layout'), { tag: '1', layers: [() => {}] });
+    await store.ensure(`oci:${folder}/layout:1`, { policy: 'Always', localPaths: true });
+    for (let hour = 0; hour < 9; hour += 1) clock.advance(hourMs);
+    expect(await store.list()).toHaveLength(1);
+    clock.advance(2 * hourMs);
+    await eventually(
+      async () => await store.list(),
+      (images) => images.length === 0,
+      'images that nobody used',
+    );
   });
 
   it('stay when somebody outside names them', async () => {
