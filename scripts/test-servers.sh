@@ -58,8 +58,9 @@ clean_up() {
 # The mirror of the machine's own Debian sources, in either of their two formats.
 debian_mirror() {
   if [ -n "${RUNLET_DEBIAN_MIRROR:-}" ]; then echo "$RUNLET_DEBIAN_MIRROR"; return; fi
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-    grep -oE '(https?|file|copy)://[^ ]*/debian/?( |$)' | sed 's/ *$//' | head -1
+  # some of these files may not be there
+  { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
+    sed -nE 's#^[^\#]*((https?|file|copy)://[^ ]*/debian)/?( .*)?$#\1#p' | sed -n 1p
 }
 
 # debian_root SUITE PACKAGES [mmdebstrap options…]: a fresh root file system of that suite in $REPLY, with /proc
@@ -68,7 +69,7 @@ debian_root() {
   shift 2
   [ "$(id -u)" = 0 ] || fail 'building needs root (a root file system of its own is made for it)'
   install mmdebstrap debian-archive-keyring
-  mirror=$(debian_mirror)
+  mirror=$(debian_mirror) || true
   [ -n "$mirror" ] || fail 'this machine has no Debian mirror among its sources: set RUNLET_DEBIAN_MIRROR to one, or KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver'
   root=$(mktemp -d "${TMPDIR:-/tmp}/runlet-servers-XXXXXX")
   ROOTS+=("$root")

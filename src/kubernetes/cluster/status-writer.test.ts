@@ -1,0 +1,176 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLog } from '#log/log.ts';
+import { scriptedApi, until, type ScriptedApi } from '../../../test/support/api-client.ts';
+import { failure, json } from '../../../test/support/scripted-server.ts';
+import type { KubeObject } from '../client/object.ts';
+import { nodeTasks } from './resource.ts';
+import { StatusWriter } from './status-writer.ts';
+
+const object = { namespace: 'ns', name: 'x', uid: 'u1' };
+const soon = { urgent: false };
+const now = { urgent: true };
+
+const detailed = (state: string) => ({
+  state,
+  lastTermination: { oomKills: 1, exitStatus: 1 },
+  conditions: [{ type: 'Ready', observedGeneration: 3 }],
+});
+
+describe('StatusWriter', () => {
+  let api: ScriptedApi;
+  let known: KubeObject | undefined;
+  let writer: StatusWriter;
+
+  beforeEach(async () => {
+    api = await scriptedApi();
+    known = undefined;
+    const { client, clock } = api;
+    writer = new StatusWriter({ client, clock, resource: nodeTasks, log: silentLog(), known: () => known });
+  });
+
+  afterEach(async () => {
+    await writer[Symbol.asyncDispose]();
+    await api[Symbol.asyncDispose]();
+  });
+
+  const bodies = () => api.server.requests.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
+  const states = () => bodies().map(({ status }) => (status as { readonly state: string }).state);
+  const written = async (count: number) => {
+    await until(() => api.server.requests.length === count, `request ${count}`);
+    await until(() => writer.waiting === 0 || api.clock.pending > 0, 'the answer');
+  };
+
+  it('applies the status with the UID, as its own field manager', async () => {
+    api.server.reply(json({}));
+    writer.write(object, { state: 'Running' }, soon);
+    await written(1);
+    expect(api.server.requests[0]).toMatchObject({
+      method: 'PATCH',
+      path: '/apis/runlet.dev/v1alpha1/namespaces/ns/nodetasks/x/status',
+      query: { fieldManager: 'runlet-agent', force: 'true' },
+    });
+    expect(bodies()).toEqual([
+      {
+        apiVersion: 'runlet.dev/v1alpha1',
+        kind: 'NodeTask',
+        metadata: { namespace: 'ns', name: 'x', uid: 'u1' },
+        status: { state: 'Running' },
+      },
+    ]);
+  });
+
+  it('writes the newest only, once a second at most', async () => {
+    api.server.reply(json({}), json({}));
+    writer.write(object, { state: 'A' }, soon);
+    await written(1);
+    writer.write(object, { state: 'B' }, soon);
+    writer.write(object, { state: 'C' }, soon);
+    api.clock.advance(999);
+    await until(() => true);
+    expect(states()).toEqual(['A']);
+    api.clock.advance(1);
+    await written(2);
+    expect(states()).toEqual(['A', 'C']);
+  });
+
+  it('writes an end at once', async () => {
+    api.server.reply(json({}), json({}));
+    writer.write(object, { state: 'A' }, soon);
+    await written(1);
+    writer.write(object, { state: 'Stopped' }, now);
+    await written(2);
+    expect(states()).toEqual(['A', 'Stopped']);
+  });
+
+  it('writes nothing that stands there already, in whatever order its fields are', async () => {
+    known = {
+      metadata: { name: 'x', uid: 'u1', resourceVersion: '1' },
+      status: {
+        state: 'A',
+        conditions: [
+          { type: 'B', status: 'True' },
+          { type: 'A', status: 'True' },
+        ],
+      },
+    };
+    const same = {
+      conditions: [
+        { status: 'True', type: 'A' },
+        { type: 'B', status: 'True' },
+      ],
+      state: 'A',
+      pid: undefined,
+    };
+    writer.write(object, same, now);
+    api.server.reply(json({}));
+    writer.write({ ...object, name: 'other', uid: 'u2' }, { state: 'Z' }, now);
+    await written(1);
+    expect(states()).toEqual(['Z']);
+  });
+
+  it('takes what stands there of an object of the same name for nothing', async () => {
+    known = { metadata: { name: 'x', uid: 'older', resourceVersion: '1' }, status: { state: 'A' } };
+    api.server.reply(json({}));
+    writer.write(object, { state: 'A' }, now);
+    await written(1);
+    expect(states()).toEqual(['A']);
+  });
+
+  it('tries again until it has worked, then with the newest', async () => {
+    api.server.reply(failure(500, 'InternalError', 'no'));
+    writer.write(object, { state: 'A' }, now);
+    await written(1);
+    writer.write(object, { state: 'B' }, soon);
+    api.server.reply(json({}));
+    await until(() => {
+      api.clock.advance(50);
+      return writer.waiting === 0;
+    });
+    expect(states()).toEqual(['A', 'B']);
+  });
+
+  it.each([
+    ['the object is gone', failure(404, 'NotFound', 'not found')],
+    [
+      'the name belongs to another',
+      failure(409, 'Conflict', 'Precondition failed: UID in precondition: u1, UID in object meta: u2'),
+    ],
+  ])('gives up when %s', async (_what, reply) => {
+    api.server.reply(reply);
+    writer.write(object, { state: 'A' }, now);
+    await until(() => api.server.requests.length === 1 && writer.waiting === 0);
+    expect(api.clock.pending).toBe(0);
+  });
+
+  it('leaves out what the CRD of the cluster does not declare, at once and from then on', async () => {
+    const said =
+      'failed to create typed patch object: errors:\n  .status.lastTermination.oomKills: field not declared in schema\n' +
+      '  .status.conditions[type="Ready"].observedGeneration: field not declared in schema';
+    api.server.reply(failure(500, '', said), json({}), json({}));
+    writer.write(object, detailed('A'), now);
+    await written(2);
+    writer.write(object, detailed('B'), now);
+    await written(3);
+    const kept = { lastTermination: { exitStatus: 1 }, conditions: [{ type: 'Ready' }] };
+    expect(
+      bodies()
+        .slice(1)
+        .map((body) => body['status']),
+    ).toEqual([
+      { state: 'A', ...kept },
+      { state: 'B', ...kept },
+    ]);
+    expect(writer.undeclared).toEqual(['status.lastTermination.oomKills', 'status.conditions[].observedGeneration']);
+  });
+
+  it('forgets an object that is gone', async () => {
+    api.server.reply(failure(500, 'InternalError', 'no'));
+    writer.write(object, { state: 'A' }, now);
+    await written(1);
+    await until(() => api.clock.pending > 0);
+    writer.forget('ns/x');
+    api.clock.advance(3_600_000);
+    await until(() => writer.waiting === 0);
+    expect(api.server.requests).toHaveLength(1);
+  });
+});
