@@ -195,7 +195,7 @@ describe.each(['plain', 'modern'] as const)('a cluster with a %s API server', (k
     await create('twin');
     cluster.sink.status(old, statusOf('Running', 'True'), { urgent: true });
     await eventually(
-      () => countPatches(proxy, '/twin/status'),
+      () => proxy.requests.filter(({ path }) => path.includes('/twin')).length,
       (count) => count > 0,
       'the write is tried',
     );
@@ -383,7 +383,11 @@ describe('a cluster whose CRD is older than the agent', () => {
         expect(cluster.notes()).toEqual([]);
         cluster.sink.status(known as ObjectIdentity, statusOf('Running', 'True'), { urgent: true });
         await server.kubectl(['wait', '--for=condition=Ready', 'nodetasks.runlet.dev/x', '--timeout=60s']);
-        expect(cluster.notes().join('\n')).toContain('status.lastTermination');
+        await eventually(
+          () => cluster.notes().join('\n'),
+          (notes) => notes.includes('status.lastTermination') && notes.includes('status.observedGeneration'),
+          'the notes name what is left out',
+        );
       } finally {
         rmSync(folder, { recursive: true });
       }

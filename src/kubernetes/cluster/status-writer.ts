@@ -1,15 +1,16 @@
 import { TaskGroup } from '#async/task-group.ts';
 import type { Clock } from '#async/clock.ts';
+import { errorCode, NotFoundError } from '#errors/errors.ts';
 import type { Log } from '#log/log.ts';
 import type { KubernetesClient } from '../client/client.ts';
-import { isMissing, KubernetesError } from '../client/kubernetes-error.ts';
-import type { KubeObject } from '../client/object.ts';
+import { KubernetesError } from '../client/kubernetes-error.ts';
+import { readObject, type KubeObject } from '../client/object.ts';
 import { apiVersion } from '../node-task/fields.ts';
 import { objectKey, type ObjectIdentity, type ObjectKey } from '../reconcile/source.ts';
 import { WorkQueue } from '../reconcile/work-queue.ts';
 import { canonical } from './canonical.ts';
 import { objectPath, type Resource } from './resource.ts';
-import { undeclaredFields, withoutField } from './undeclared.ts';
+import { missingFields, undeclaredFields, withoutField } from './undeclared.ts';
 
 export interface StatusWriterOptions {
   readonly client: KubernetesClient;
@@ -34,11 +35,16 @@ interface Pending {
   /** What the server is known to have, canonical. */
   written: string | undefined;
   writtenAtMs: number;
+  /** The version that the last write made, and the one that had been heard of by then. */
+  version?: { readonly made: string; readonly heard: string | undefined };
+  /** The server refused the version that was known: it is to be asked. */
+  overtaken?: boolean;
 }
 
 /**
  * Writes the newest status of each object by server-side apply, when it has changed, in its own time and until it has
- * worked. An object of the same name with another UID is never written: the server compares.
+ * worked. An object of the same name with another UID is never written: for custom resources a server looks at no UID in
+ * what is applied to /status, but it refuses a version that is not the object's, and a version belongs to one object.
  */
 export class StatusWriter implements AsyncDisposable {
   readonly #options: StatusWriterOptions;
@@ -108,45 +114,74 @@ export class StatusWriter implements AsyncDisposable {
     const text = canonical(status);
     if (pending.written === text) return;
     try {
-      await this.#apply(pending.object, status);
+      const object = await this.#apply(pending, status);
       pending.written = text;
       pending.writtenAtMs = this.#options.clock.monotonicMs();
       this.#queue.succeeded(key);
+      this.#note(missingFields(status, object['status'], 'status'));
     } catch (error) {
       this.#failed(key, pending, error);
     }
   }
 
-  async #apply(object: ObjectIdentity, status: unknown): Promise<void> {
+  async #apply(pending: Pending, status: unknown): Promise<KubeObject> {
     const { client, resource } = this.#options;
+    const { object } = pending;
     const { namespace, name, uid } = object;
-    const body = { apiVersion, kind: resource.kind, metadata: { namespace, name, uid }, status };
-    await client.apply(objectPath(resource, object, 'status'), body, { fieldManager, signal: this.#abort.signal });
+    const heard = this.#heard(object);
+    const resourceVersion = await this.#version(pending, heard);
+    const body = { apiVersion, kind: resource.kind, metadata: { namespace, name, uid, resourceVersion }, status };
+    const path = objectPath(resource, object, 'status');
+    const written = readObject(await client.apply(path, body, { fieldManager, signal: this.#abort.signal }));
+    pending.version = { made: written.metadata.resourceVersion, heard };
+    pending.overtaken = false;
+    return written;
+  }
+
+  /** The newest version that is known: what was heard since the last write, else what that write made, else what is asked for. */
+  async #version({ object, version, overtaken }: Pending, heard: string | undefined): Promise<string> {
+    if (!overtaken && version && heard === version.heard) return version.made;
+    if (!overtaken && heard !== undefined) return heard;
+    const { client, resource } = this.#options;
+    const found = readObject(await client.get(objectPath(resource, object), { signal: this.#abort.signal }));
+    if (found.metadata.uid !== object.uid) throw new NotFoundError(`${object.name} is another object by now`);
+    return found.metadata.resourceVersion;
+  }
+
+  #heard(object: ObjectIdentity): string | undefined {
+    const known = this.#options.known(object);
+    return known?.metadata.uid === object.uid ? known.metadata.resourceVersion : undefined;
   }
 
   #failed(key: string, pending: Pending, error: unknown): void {
-    const { log, resource } = this.#options;
-    const { object } = pending;
+    const { log } = this.#options;
     if (this.#abort.signal.aborted) return;
-    if (isMissing(error) || isNamesake(error)) {
+    if (errorCode(error) === 'not-found') {
       if (this.#pending.get(key) === pending) this.#pending.delete(key);
       return;
     }
-    const news = undeclaredFields(error).filter((field) => !this.#undeclared.has(field));
-    if (news.length > 0) {
-      for (const field of news) this.#undeclared.add(field);
-      log.warn(
-        { kind: resource.kind, fields: news },
-        'the CRD in the cluster is older than this agent: fields of status are left out',
-      );
+    const undeclared = undeclaredFields(error);
+    if (this.#note(undeclared)) {
       this.#queue.add(key);
       return;
     }
+    // Somebody else wrote in between: ask for the version, and whether it is still the same object.
+    if (error instanceof KubernetesError && error.status === 409) pending.overtaken = true;
     const retryMs = Math.round(this.#queue.retry(key));
-    log.debug(
-      { object: `${object.namespace}/${object.name}`, err: error, retryMs },
-      'cannot write a status; trying again',
+    log.debug({ object: key, err: error, retryMs }, 'cannot write a status; trying again');
+  }
+
+  /** Takes fields into account that the server's CRD lacks. Whether there was a new one. */
+  #note(fields: readonly string[]): boolean {
+    const { log, resource } = this.#options;
+    const news = fields.filter((field) => !this.#undeclared.has(field));
+    if (news.length === 0) return false;
+    for (const field of news) this.#undeclared.add(field);
+    log.warn(
+      { kind: resource.kind, fields: news },
+      'the CRD in the cluster is older than this agent: fields of status are left out',
     );
+    return true;
   }
 
   #declared(status: unknown): unknown {
@@ -155,9 +190,4 @@ export class StatusWriter implements AsyncDisposable {
       status,
     );
   }
-}
-
-/** The name belongs to another object by now: the server compares the UID of what is applied with its own. */
-function isNamesake(error: unknown): boolean {
-  return error instanceof KubernetesError && error.status === 409 && /uid/i.test(error.said);
 }

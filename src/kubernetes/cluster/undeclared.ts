@@ -11,6 +11,32 @@ export function undeclaredFields(error: unknown): readonly string[] {
   );
 }
 
+/**
+ * The fields that were sent and do not stand in the answer: old servers drop what their CRD does not declare without a word.
+ * Paths as above, `path` being that of the value; where items of a list differ in number nothing is said of them.
+ */
+export function missingFields(sent: unknown, answered: unknown, path: string): readonly string[] {
+  if (Array.isArray(sent)) {
+    if (!Array.isArray(answered) || answered.length !== sent.length) return [];
+    return [...new Set(sent.flatMap((item, index) => missingFields(item, answered[index], `${path}[]`)))];
+  }
+  if (!isFields(sent) || !isFields(answered)) return [];
+  return Object.entries(sent).flatMap(([name, value]) => {
+    if (value === undefined || isEmpty(value)) return [];
+    if (answered[name] === undefined) return [`${path}.${name}`];
+    return missingFields(value, answered[name], `${path}.${name}`);
+  });
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Servers may leave out what is empty. */
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
 /** The value without the field of this path. */
 export function withoutField(value: unknown, path: string): unknown {
   return without(value, path.split(/\.|(?=\[\])/));
