@@ -188,27 +188,6 @@ describe.each(['plain', 'modern'] as const)('an agent that follows a %s API serv
     );
     await remove('stays');
   });
-
-  it.skipIf(kind === 'modern')(
-    'says in a condition what is wrong with an object that an old server admitted',
-    async () => {
-      await apply('wrong', { stopSignal: 'NONSENSE' });
-      const seen = await reaches('wrong', ({ status }) => status?.conditions !== undefined, 'a condition');
-      const ready = seen.status?.conditions?.find(({ type }) => type === 'Ready');
-      expect(ready).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
-      expect(ready?.message).toContain('spec.stopSignal');
-      await remove('wrong');
-    },
-  );
-
-  it('explains its fields to kubectl', async () => {
-    const text = await eventually(
-      async () => await server.kubectl(['explain', 'nodetask.spec.resources']).catch(String),
-      (said) => said.includes('memoryHigh'),
-      'kubectl explain',
-    );
-    expect(text).toContain('Limits and requests; all of it may change while it runs.');
-  });
 });
 
 function isAlive(pid: number): boolean {
