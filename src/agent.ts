@@ -39,7 +39,7 @@ export async function runAgent({ config, version, log, stop }: AgentOptions): Pr
     ready: () => desired?.ready ?? 'tasks of former agents are being taken on',
   });
   await recoverCore(core);
-  await using following = await followDesiredState(config, core, log);
+  await using following = await followDesiredState(config, core, log, metrics.metrics.agent);
   desired = following;
   await using _api = await serveApi({ config, core, desired: suspendable(following, log), version, log });
   const durationMs = Math.round(performance.now() - startedAt);

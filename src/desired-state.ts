@@ -1,5 +1,7 @@
 import type { DesiredState } from '#api/ports.ts';
 import type { Config } from '#config/config.ts';
+import type { ClientMetrics } from '#kubernetes/client/client-metrics.ts';
+import type { QueueMetrics } from '#kubernetes/reconcile/work-queue.ts';
 import type { Log } from '#log/log.ts';
 import type { Authorizer } from '#metrics/authorizer.ts';
 import type { Core } from './agent/core.ts';
@@ -15,6 +17,20 @@ export interface RunningDesiredState extends AsyncDisposable {
   readonly authorizer?: Authorizer;
 }
 
+/** Who counts what happens on the way. */
+export interface DesiredStateMetrics {
+  readonly queue: QueueMetrics;
+  readonly client: ClientMetrics;
+}
+
+/** What following desired state is made of. */
+export interface Following {
+  readonly config: Config;
+  readonly core: Core;
+  readonly log: Log;
+  readonly metrics: DesiredStateMetrics;
+}
+
 /** Of an agent that is given neither a folder of manifests nor a cluster: only what people make is there. */
 const nothing: DesiredState = {
   describe: () => undefined,
@@ -23,12 +39,17 @@ const nothing: DesiredState = {
 };
 
 /** Begins to follow what the configuration names. */
-export async function followDesiredState(config: Config, core: Core, log: Log): Promise<RunningDesiredState> {
-  if (config.manifests !== undefined) return await followManifests(config.manifests, config, core, log);
+export async function followDesiredState(
+  config: Config,
+  core: Core,
+  log: Log,
+  metrics: DesiredStateMetrics,
+): Promise<RunningDesiredState> {
+  if (config.manifests !== undefined) return await followManifests(config.manifests, { config, core, log, metrics });
   if (config.kubernetes || config.kubeconfig !== undefined) {
     // Loaded here: an agent without a cluster needs no HTTP client.
     const { followCluster } = await import('./agent/follow-cluster.ts');
-    return await followCluster(config, core, log);
+    return await followCluster({ config, core, log, metrics });
   }
   return { view: nothing, ready: true, [Symbol.asyncDispose]: () => Promise.resolve() };
 }

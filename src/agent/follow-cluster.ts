@@ -8,9 +8,7 @@ import { inClusterAccess, type ClusterAccess } from '#kubernetes/client/access.t
 import { readKubeconfig } from '#kubernetes/client/kubeconfig.ts';
 import { clusterFolder, openCluster } from '#kubernetes/cluster/cluster.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
-import type { Log } from '#log/log.ts';
-import type { RunningDesiredState } from '../desired-state.ts';
-import type { Core } from './core.ts';
+import type { Following, RunningDesiredState } from '../desired-state.ts';
 
 /** Objects that are worked on at once: most of the work is waiting for the runtime and the API server. */
 const workers = 8;
@@ -19,7 +17,7 @@ const workers = 8;
  * Makes the node's tasks what the NodeTasks of a cluster say. An API server that is away is no obstacle: what was kept on disk
  * counts until it is heard. Throws InvalidArgumentError, NotFoundError or FailedPreconditionError for a wrong kubeconfig or none.
  */
-export async function followCluster(config: Config, core: Core, log: Log): Promise<RunningDesiredState> {
+export async function followCluster({ config, core, log, metrics }: Following): Promise<RunningDesiredState> {
   const { tasks, making, images, clock, machine } = core;
   const access = await clusterAccess(config);
   const cluster = await openCluster({
@@ -29,6 +27,7 @@ export async function followCluster(config: Config, core: Core, log: Log): Promi
     podSecurityDefault: config.podSecurityDefault,
     clock,
     log,
+    metrics: metrics.client,
   });
   const { source, sink } = cluster;
   const reconciler = new Reconciler({
@@ -40,6 +39,7 @@ export async function followCluster(config: Config, core: Core, log: Log): Promi
     bootId: bootId(),
     defaultPidsLimit: config.defaultPidsLimit,
     trust: 'cluster',
+    metrics: metrics.queue,
   });
   await reconciler.start();
   log.info({ server: access.server, node: config.nodeName }, 'following the cluster');

@@ -1,13 +1,10 @@
 import { join } from 'node:path';
-import type { Config } from '#config/config.ts';
 import { JsonRecords } from '#host/json-records.ts';
 import { bootId } from '#host/process.ts';
 import { ManifestFolder } from '#kubernetes/manifests/manifest-folder.ts';
 import { ManifestSink } from '#kubernetes/manifests/manifest-sink.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
-import type { Log } from '#log/log.ts';
-import type { RunningDesiredState } from '../desired-state.ts';
-import type { Core } from './core.ts';
+import type { Following, RunningDesiredState } from '../desired-state.ts';
 
 /** Objects that are worked on at once: most of the work is waiting for the runtime. */
 const workers = 8;
@@ -15,9 +12,7 @@ const workers = 8;
 /** Makes the node's tasks what the NodeTask files of a folder say. Throws FailedPreconditionError for a folder that is not root's. */
 export async function followManifests(
   folder: string,
-  config: Config,
-  core: Core,
-  log: Log,
+  { config, core, log, metrics }: Following,
 ): Promise<RunningDesiredState> {
   const { tasks, making, images, clock, machine } = core;
   const records = <T>(name: string) =>
@@ -38,6 +33,7 @@ export async function followManifests(
     bootId: bootId(),
     defaultPidsLimit: config.defaultPidsLimit,
     trust: 'manifest',
+    metrics: metrics.queue,
     baseDir: folder,
   });
   await reconciler.start();

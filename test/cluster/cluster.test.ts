@@ -7,7 +7,7 @@ import { openCluster, type Cluster } from '#kubernetes/cluster/cluster.ts';
 import type { NodeTaskStatus } from '#kubernetes/node-task/types.ts';
 import type { ObjectIdentity } from '#kubernetes/reconcile/source.ts';
 import { silentLog } from '#log/log.ts';
-import { admin, readCrd, startApiServer, type ApiServer } from '../support/api-server.ts';
+import { admin, agentUser, readCrd, startApiServer, type ApiServer } from '../support/api-server.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { eventually } from '../support/node.ts';
 
@@ -82,9 +82,9 @@ describe.each(['plain', 'modern'] as const)('a cluster with a %s API server', (k
     rmSync(folder, { recursive: true });
   });
 
-  async function connect(): Promise<Cluster> {
+  async function connect(user = admin): Promise<Cluster> {
     const cluster = await openCluster({
-      access: { server: proxy.url, insecure: false, ca: { file: server.caFile }, token: { text: admin.token } },
+      access: { server: proxy.url, insecure: false, ca: { file: server.caFile }, token: { text: user.token } },
       nodeName: node,
       folder,
       podSecurityDefault: 'baseline',
@@ -341,6 +341,44 @@ describe.each(['plain', 'modern'] as const)('a cluster with a %s API server', (k
     expect(await second.source.podSecurityLevel(name)).toBe('privileged');
     expect(await second.source.podSecurityLevel('unknown')).toBe('restricted');
     await proxy.up();
+  });
+
+  it('needs no more rights than the documentation names', async () => {
+    const rbac = '/apis/rbac.authorization.k8s.io/v1';
+    const rules = [
+      { apiGroups: ['runlet.dev'], resources: ['nodetasks'], verbs: ['get', 'list', 'watch', 'patch', 'delete'] },
+      { apiGroups: ['runlet.dev'], resources: ['nodetasks/status'], verbs: ['patch'] },
+      { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
+      { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+    ];
+    await server.request('POST', `${rbac}/clusterroles`, { metadata: { name: 'runlet' }, rules });
+    await server.request('POST', `${rbac}/clusterrolebindings`, {
+      metadata: { name: 'runlet' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'runlet' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: agentUser.name }],
+    });
+    const cluster = await connect(agentUser);
+    await create('modest');
+    const object = await appears(cluster, 'modest');
+    await cluster.sink.claim(object);
+    cluster.sink.event(object, { type: 'Normal', reason: 'Modest', note: 'asked for little' });
+    cluster.sink.status(object, statusOf('Running', 'True'), { urgent: true });
+    await server.kubectl(['wait', '--for=condition=Ready', 'nodetasks.runlet.dev/modest', '--timeout=60s']);
+    expect(await cluster.source.podSecurityLevel('default')).toBe('baseline');
+    await eventually(
+      async () => await server.kubectl(['get', 'events.events.k8s.io']),
+      (text) => text.includes('asked for little'),
+      'the event',
+    );
+    await expect(cluster.source.config.secret('default', 'any')).rejects.toThrow('grant the agent');
+    // a delete is of the version last heard of, which the writes above have made old
+    await eventually(
+      async () => await cluster.sink.delete(object).then(String, () => 'refused'),
+      (outcome) => outcome !== 'refused',
+      'the object is deleted',
+    );
+    await cluster.sink.release(object);
+    await vanishes(cluster, 'modest');
   });
 
   it('reads ConfigMaps and Secrets as bytes', async () => {
