@@ -68,25 +68,37 @@ function hasTraces(): boolean {
   return [`${node.root}/images/layers/default%2Ft`, `${node.root}/volumes/default/t`].some((path) => existsSync(path));
 }
 
-/** What there may be after the verb was cut off anywhere. */
-const expectations: Readonly<Record<string, readonly string[]>> = {
-  make: ['nothing', 'container 0, created'],
-  // The old run's record counts until the new run's is written.
-  restart: [
-    'container 0, running',
-    'container 0, stopped',
-    'container 0, no task',
-    'container 1, created',
-    'container 1, running',
-  ],
-  remove: ['container 0, running', 'container 0, stopped', 'container 0, no task', 'nothing'],
+interface Expectation {
+  /** What there may be after the verb was cut off anywhere. */
+  readonly allowed: readonly string[];
+  /** Each so-manieth step is tried: the runtime's own have a test of their own that tries all. */
+  readonly stride: number;
+}
+
+const expectations: Readonly<Record<string, Expectation>> = {
+  make: { allowed: ['nothing', 'container 0, created'], stride: 3 },
+  restart: {
+    // The old run's record counts until the new run's is written.
+    allowed: [
+      'container 0, running',
+      'container 0, stopped',
+      'container 0, no task',
+      'container 1, created',
+      'container 1, running',
+    ],
+    stride: 7,
+  },
+  remove: {
+    allowed: ['container 0, running', 'container 0, stopped', 'container 0, no task', 'nothing'],
+    stride: 3,
+  },
 };
 
-describe('an agent killed -9 at any step', () => {
-  for (const [verb, allowed] of Object.entries(expectations)) {
+describe('an agent killed -9 on the way', () => {
+  for (const [verb, { allowed, stride }] of Object.entries(expectations)) {
     it(`of ${verb} leaves what the next one finishes or undoes`, { timeout: 240_000 }, async () => {
       let step = 1;
-      for (; crashed(verb, step); step += 1) {
+      for (; crashed(verb, step); step += stride) {
         expect(allowed, `killed before step ${step} of ${verb}`).toContain(await found());
         expect(hasTraces(), `killed before step ${step} of ${verb}`).toBe(false);
         expect(node.leftovers(), `killed before step ${step} of ${verb}`).toEqual([]);

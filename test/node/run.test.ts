@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { inNamespace, replies, unary } from '#api/client.ts';
+import type { DrainReply } from '#api/gen/runlet/v1/runlet.ts';
 import { makeAgentNode, type AgentNode, type RunningAgent } from '../support/agent.ts';
 import { AgentTasks } from '../support/agent-tasks.ts';
 import { eventually } from '../support/node.ts';
@@ -192,5 +194,33 @@ describe('drain', () => {
     expect(told.toSorted()).toEqual(['default/a stopped', 'other/b stopped']);
     expect(await tasks.find('a')).toMatchObject({ status: 'stopped', exitStatus: 137 });
     await other.remove('b');
+  });
+});
+
+describe('drain of an agent that follows a folder of manifests', () => {
+  it('keeps what it stopped stopped, until the next agent', async () => {
+    const other = makeAgentNode();
+    try {
+      const manifests = join(other.folder, 'manifests');
+      mkdirSync(manifests, { mode: 0o700 });
+      const flags = ['--manifests', manifests, '--rootfs-allow', other.folder];
+      const object = {
+        ...{ apiVersion: 'runlet.dev/v1alpha1', kind: 'NodeTask', metadata: { name: 'web' } },
+        spec: { rootfs: { path: other.rootfs }, command: ['/bin/sleep', '1000'], stopSignal: 'KILL' },
+      };
+      writeFileSync(join(manifests, 'web.json'), JSON.stringify(object));
+      const first = await other.start({ flags });
+      const before = await new AgentTasks(first, 'k8s.default').until('web', 'running');
+      const told: DrainReply[] = [];
+      for await (const reply of replies(first.api.runlet.drain({ graceMs: undefined }))) told.push(reply);
+      expect(told).toMatchObject([{ id: 'web', outcome: 'stopped' }]);
+      expect(await new AgentTasks(first, 'k8s.default').find('web')).toMatchObject({ status: 'stopped' });
+      await first.stop();
+      const second = await other.start({ flags });
+      const after = await new AgentTasks(second, 'k8s.default').until('web', 'running');
+      expect(after.pid).not.toBe(before.pid);
+    } finally {
+      await other.clean();
+    }
   });
 });
