@@ -29,6 +29,8 @@ export async function main(argv: readonly string[], shell: Shell): Promise<numbe
 async function run(config: ReturnType<typeof loadConfig>, log: Log, shell: Shell): Promise<number> {
   const stop = new AbortController();
   const leave = () => {
+    // Told twice, it does not wait for what is under way.
+    if (stop.signal.aborted) process.exit(0);
     stop.abort();
     setTimeout(() => {
       log.warn({ afterMs: leaveMs }, 'leaving although something is still under way; the next agent takes it up');

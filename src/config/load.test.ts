@@ -89,6 +89,7 @@ describe('loadConfig', () => {
     [{ logMaxSize: '10 bananas' }, '--log-max-size (RUNLET_LOG_MAX_SIZE, logMaxSize): must be a size such as 10Mi'],
     [{ logKeep: '3 days' }, '--log-keep (RUNLET_LOG_KEEP, logKeep): must be a time such as 24h'],
     [{ root: 'var/lib' }, '--root (RUNLET_ROOT, root): must be an absolute path'],
+    [{ address: `/run/${'x'.repeat(120)}` }, 'address): must have at most 107 bytes'],
     [{ root: '/' }, '--root (RUNLET_ROOT, root): must not be the root of the file system'],
     [{ state: '/var/lib/runlet' }, '--state (RUNLET_STATE, state): must be another folder than --root'],
     [{ logMaxFiles: '1' }, 'logMaxFiles): must be a whole number from 2 to 1000, not "1"'],

@@ -14,6 +14,7 @@ export function problemText({ name, rule }: SettingProblem): string {
 /** What is wrong between settings that are right each by itself. */
 export function ruleProblems(settings: CheckedSettings): readonly SettingProblem[] {
   return [
+    ...addressProblems(settings),
     ...folderProblems(settings),
     ...sourceProblems(settings),
     ...cgroupProblems(settings),
@@ -24,6 +25,14 @@ export function ruleProblems(settings: CheckedSettings): readonly SettingProblem
 /** Whether only this machine can reach an address. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** The longest path that fits into the address of a unix socket (unix(7)), its final zero not counted. */
+const longestSocketPath = 107;
+
+function addressProblems({ address }: CheckedSettings): SettingProblem[] {
+  if (Buffer.byteLength(address) <= longestSocketPath) return [];
+  return [{ name: 'address', rule: `must have at most ${longestSocketPath} bytes, as every unix socket's path` }];
 }
 
 function folderProblems(settings: CheckedSettings): SettingProblem[] {
