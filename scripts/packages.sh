@@ -19,7 +19,7 @@ packages_of() {
     # A second runtime, ctr, a registry, promtool.
     node) echo "$agent crun containerd docker-registry prometheus procps openssl iproute2 iptables git" ;;
     # A virtual machine with cgroup v2. Its kernel is unpacked from linux-image-amd64, never installed.
-    vm) echo "$agent qemu-system-x86 cpio" ;;
+    vm) echo "$agent qemu-system-x86 cpio xz-utils zstd" ;;
     cluster) echo "$agent $servers" ;;
     chart) echo openssl unzip prometheus ca-certificates ;;
     # kubelet wants containerd and plugins for its network; the agent's image wants buildah.
