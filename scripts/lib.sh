@@ -1,5 +1,8 @@
 # Shared by the scripts of this folder: `. scripts/lib.sh`. Plain sh, because it runs before anything is installed.
 
+# A root shell that was made by su may lack them; runc and others are there.
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
 # Says one line about what is going on.
 say() { printf 'runlet: %s\n' "$*" >&2; }
 
