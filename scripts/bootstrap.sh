@@ -17,6 +17,24 @@ shift
 # What installed node modules depend on; kept in node_modules once they are complete.
 fingerprint() { cat package.json package-lock.json | cksum; }
 
+# npm leaves out optional packages, native parts of tools among them, that want a newer Node than it runs on itself. So on an
+# old Node the pinned one is fetched first, by itself, and npm is run on that.
+node_fits() { node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major >= 24 || (major === 22 && minor >= 19) || (major === 20 && minor >= 19) ? 0 : 1)'; }
+pinned_version() { sed -n '/"node_modules\/node": {/,/}/s/.*"version": "\(.*\)".*/\1/p' package-lock.json; }
+ensure_fit_node() {
+  node_fits && return 0
+  place="$(cache_folder)/node-$(pinned_version)"
+  if [ ! -x "$place/node_modules/.bin/node" ]; then
+    say "fetching Node $(pinned_version), because npm here runs on $(node --version)"
+    mkdir -p "$place"
+    echo '{ "private": true }' >"$place/package.json"
+    three_times npm install --prefix "$place" --no-save --no-audit --no-fund --loglevel=error "node@$(pinned_version)" >&2 ||
+      fail 'cannot fetch Node'
+  fi
+  PATH="$place/node_modules/.bin:$PATH"
+  export PATH
+}
+
 # `npm ci` insists on packages for other platforms that not every registry carries; `npm install` follows the lock as well.
 install_modules() {
   npm install --include=dev --no-save --no-audit --no-fund --loglevel=error && return 0
@@ -29,6 +47,7 @@ ensure_modules() {
   [ "$(cat node_modules/.runlet-installed 2>/dev/null)" != "$(fingerprint)" ] || return 0
   say 'installing node modules'
   rm -f node_modules/.runlet-installed
+  ensure_fit_node
   before=$(fingerprint)
   three_times install_modules >&2 || fail 'cannot install the node modules'
   [ "$(fingerprint)" = "$before" ] || fail 'npm changed package-lock.json: it does not belong to package.json'
