@@ -95,7 +95,7 @@ export function startOnTerminal(
 ): CliProcess {
   const line = [process.execPath, main, ...argv].map(quoted).join(' ');
   const { before = ':', after = 'exit $status' } = around;
-  const shell = `stty rows 30 cols 100; ${before}; ${line}; status=$?; ${after}`;
+  const shell = ['stty rows 30 cols 100', before, line, 'status=$?', after].join('\n');
   const env = { RUNLET_ADDRESS: node.socket, TERM: 'xterm', SHELL: '/bin/sh' };
   return new CliProcess('script', ['-qec', shell, '/dev/null'], env);
 }
