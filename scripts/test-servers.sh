@@ -8,7 +8,7 @@
 # of the machine only the packages named below are touched. `servers` and `node` are one build (4 to 10 minutes on 2 cores), the CRD
 # server takes 3 minutes more. Programs land in ${XDG_CACHE_HOME:-~/.cache}/runlet/test-servers/bin; what is there is not made again.
 #   KUBEBUILDER_ASSETS     a folder with etcd and kube-apiserver of your own: then `servers` makes neither, and no CRD server beside a
-#                          kube-apiserver that knows CEL rules itself (1.29 and later)
+#                          kube-apiserver that has all of it itself (1.32 and later)
 #   RUNLET_DEBIAN_MIRROR   where Debian packages come from; the default is the machine's own mirror
 set -euo pipefail
 
@@ -161,7 +161,7 @@ servers() {
   local own=${KUBEBUILDER_ASSETS:-}
   if [ -n "$own" ] && [ -x "$own/kube-apiserver" ] && [ -x "$own/etcd" ]; then
     say "etcd and kube-apiserver are those of $own"
-    [ "$(minor_version "$own/kube-apiserver")" -ge 29 ] && return 0
+    [ "$(minor_version "$own/kube-apiserver")" -ge 32 ] && return 0
   else
     install etcd-server
     kubernetes kube-apiserver kube-apiserver

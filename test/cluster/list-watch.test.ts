@@ -140,7 +140,7 @@ describe.each(['plain', 'modern'] as const)('ListWatch against a %s API server, 
     await remove('before');
     await holds(store, 'after');
     const selected = proxy.requests.filter((one) => one.isWatch && 'fieldSelector' in one.query);
-    expect(selected.length > 0).toBe(kind === 'modern');
+    expect(selected.length > 0).toBe(server.modern);
   });
 
   it('loses nothing when a watch is cut in the middle of a line', async () => {
@@ -151,7 +151,7 @@ describe.each(['plain', 'modern'] as const)('ListWatch against a %s API server, 
     await create('cut');
     await holds(store, 'cut');
     expect(proxy.requests.filter((one) => one.isWatch).length).toBeGreaterThan(1);
-    expect(proxy.lists(collection)).toBe(kind === 'modern' ? 1 : 2);
+    expect(proxy.lists(collection)).toBe(server.modern ? 1 : 2);
   });
 
   it('notices a watch that has fallen silent', async () => {
@@ -160,7 +160,7 @@ describe.each(['plain', 'modern'] as const)('ListWatch against a %s API server, 
     await watching();
     await create('silent');
     await holds(store, 'silent');
-    expect(proxy.lists(collection)).toBe(kind === 'modern' ? 1 : 2);
+    expect(proxy.lists(collection)).toBe(server.modern ? 1 : 2);
   });
 
   it.each([
@@ -259,6 +259,6 @@ describe.each(['plain', 'modern'] as const)('ListWatch against a %s API server, 
     );
     await proxy.up();
     await holds(store, 'kept', 'later');
-    expect(proxy.lists(collection)).toBeGreaterThan(kind === 'modern' ? 1 : 2);
+    expect(proxy.lists(collection)).toBeGreaterThan(server.modern ? 1 : 2);
   });
 });

@@ -51,6 +51,8 @@ export interface ApiServer extends AsyncDisposable {
   readonly authority: TestAuthority;
   /** The y of the version 1.y of kube-apiserver. */
   readonly minor: number;
+  /** Whether our kinds have CEL rules and selectable fields: always where that was asked for, else where the server is new. */
+  readonly modern: boolean;
   /** Writes a kubeconfig for a user; `server` when it is to go through a proxy. */
   kubeconfig(user: TestUser, server?: string): string;
   /** A request as the administrator; JSON in and out. Does not throw for an error status. */
@@ -110,6 +112,10 @@ class RealApiServer implements ApiServer {
 
   get url(): string {
     return `https://127.0.0.1:${this.#ports.api}`;
+  }
+
+  get modern(): boolean {
+    return this.#crdServer !== undefined || this.#programs.crdServer === undefined;
   }
 
   async startAll({ kind, crds }: ApiServerOptions): Promise<void> {
