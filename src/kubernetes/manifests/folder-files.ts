@@ -16,11 +16,11 @@ const writableByOthers = 0o022;
  * Throws FailedPreconditionError unless the folder is there and only root may write into it: whoever writes there runs what he
  * likes as root.
  */
-export async function checkManifestFolder(folder: string): Promise<void> {
+export async function checkManifestFolder(folder: string, ownerUid = 0): Promise<void> {
   const found = await ownership(folder);
   if (!found) throw new FailedPreconditionError(`--manifests: there is no folder ${folder}`);
   if (!found.isFolder) throw new FailedPreconditionError(`--manifests: ${folder} is no folder`);
-  if (found.uid !== 0) {
+  if (found.uid !== ownerUid) {
     throw new FailedPreconditionError(
       `--manifests: ${folder} belongs to user ${found.uid}: make it root's (chown root ${folder})`,
     );
@@ -33,8 +33,8 @@ export async function checkManifestFolder(folder: string): Promise<void> {
 }
 
 /** The files of the folder that hold NodeTasks, by name. Throws when the folder itself cannot be read. */
-export async function readManifestFolder(folder: string): Promise<readonly ReadFile[]> {
-  await checkManifestFolder(folder);
+export async function readManifestFolder(folder: string, ownerUid = 0): Promise<readonly ReadFile[]> {
+  await checkManifestFolder(folder, ownerUid);
   const names = (await listNames(folder)).filter((name) => manifestName.test(name));
   const files = await Promise.all(names.map((name) => readOne(folder, name)));
   return files.flatMap((file) => file ?? []);

@@ -19,6 +19,8 @@ export interface ManifestFolderOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly makeUid?: () => string;
+  /** Whose the folder must be: root's, but in tests. */
+  readonly ownerUid?: number;
 }
 
 /** A file is often written in several steps: it is looked at when nothing has happened for this long. */
@@ -59,8 +61,8 @@ export class ManifestFolder implements NodeTaskSource, AsyncDisposable {
 
   /** Reads the folder and begins to watch it. Throws FailedPreconditionError for a folder that others may write into. */
   async start(): Promise<void> {
-    const { folder, records, log } = this.#options;
-    await checkManifestFolder(folder);
+    const { folder, records, log, ownerUid } = this.#options;
+    await checkManifestFolder(folder, ownerUid);
     await this.#uids.load();
     for (const record of await records.files.load()) this.#valid.set(record.file, record);
     // Watched first: what changes while it is read is read again.
@@ -140,10 +142,10 @@ export class ManifestFolder implements NodeTaskSource, AsyncDisposable {
   }
 
   async #scan(): Promise<void> {
-    const { folder, log, nodeName } = this.#options;
+    const { folder, log, nodeName, ownerUid } = this.#options;
     let found: readonly ReadFile[];
     try {
-      found = await readManifestFolder(folder);
+      found = await readManifestFolder(folder, ownerUid);
     } catch (error) {
       log.error({ folder, reason: errorMessage(error) }, 'cannot read the manifests; they stay as they were');
       return;
