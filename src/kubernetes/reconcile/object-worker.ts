@@ -1,6 +1,7 @@
 import type { TaskGroup } from '#async/task-group.ts';
 import { refKey, type TaskRef } from '#task/ids.ts';
 import type { Task } from '#task/task.ts';
+import type { Problem } from '../node-task/problem.ts';
 import type { NodeTaskStatus } from '../node-task/types.ts';
 import { Actions } from './apply.ts';
 import { readApplied } from './applied.ts';
@@ -48,6 +49,12 @@ export class ObjectWorker {
     }
     if (object?.deleting) await this.#release(object);
     return wanted ? await this.#advance(wanted, signal) : {};
+  }
+
+  /** Says of an object of which no task can be made what is wrong with it. */
+  refuse(object: SourceObject, problem: Problem): void {
+    const { task: _task, ...rest } = object;
+    this.#say({ ...rest, problems: [...object.problems, problem] }, undefined, {});
   }
 
   /** The objects of that name that are on the node although they are not wanted there. */
@@ -174,10 +181,19 @@ export class ObjectWorker {
     const stats = isAlive(view.live) || view.live?.phase === 'created' ? task?.stats() : undefined;
     const asked = view.live ? askedResources(view.record, view.live) : null;
     return nodeTaskStatus(view, {
-      containerId: refKey(toTaskRef(object)),
+      containerId: containerIdOf(object),
       ...(hold ? { hold } : {}),
       ...(stats ? { applied: readApplied(stats, asked) } : {}),
     });
+  }
+}
+
+/** Undefined where no task can have the object's name. */
+function containerIdOf(object: ObjectIdentity): string | undefined {
+  try {
+    return refKey(toTaskRef(object));
+  } catch {
+    return undefined;
   }
 }
 

@@ -375,6 +375,17 @@ describe('Reconciler', () => {
     expect(agent.task('web')?.status).toBe('running');
   });
 
+  it('says what is wrong with a name that no task can have', async () => {
+    await using agent = await Reconciling.start();
+    const { task: _task, ...object } = agent.source.put(nodeTask('web'));
+    agent.source.vanish('default/web');
+    const problems = [{ path: 'metadata.name', rule: 'must be a name' }];
+    agent.source.set('default/a--b', { ...object, name: 'a--b', uid: 'uid-2', problems });
+    await agent.settle();
+    expect(agent.said('a--b')).toBe('Pending False/InvalidSpec');
+    expect(agent.source.statuses.get('uid-2')?.containerID).toBeUndefined();
+  });
+
   it('stays away from a task of the same name that somebody made by hand', async () => {
     await using agent = await Reconciling.start();
     await agent.node.manager.create(createTask('web', taskRef('web', 'k8s.default')));

@@ -35,6 +35,7 @@ export interface WithoutTask {
 /** Makes the tasks of the node what the objects of a source ask for, and keeps them so. */
 export class Reconciler implements AsyncDisposable {
   readonly #context: ReconcilerContext;
+  readonly #worker: ObjectWorker;
   readonly #queue: WorkQueue;
   readonly #controller: Controller;
   readonly #background: TaskGroup;
@@ -54,12 +55,12 @@ export class Reconciler implements AsyncDisposable {
       warned: new Set(),
       look: (key) => this.#look(key),
     };
-    const worker = new ObjectWorker(this.#context, this.#background);
+    this.#worker = new ObjectWorker(this.#context, this.#background);
     this.#controller = new Controller({
       queue: this.#queue,
       log,
       workers,
-      work: (key, signal) => worker.work(key, signal),
+      work: (key, signal) => this.#worker.work(key, signal),
     });
   }
 
@@ -102,12 +103,6 @@ export class Reconciler implements AsyncDisposable {
     return record && Math.max(0, record.starts - 1);
   }
 
-  /** Images that objects name, so that none is removed that is needed again. */
-  images(): readonly string[] {
-    const { source } = this.#context;
-    return source.keys().flatMap((key) => source.get(key)?.task?.spec.image ?? []);
-  }
-
   /** Ends all work; tasks run on. What is being made is undone. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscriptions.dispose();
@@ -122,10 +117,8 @@ export class Reconciler implements AsyncDisposable {
       this.#keys.set(refKey(toTaskRef(parseObjectKey(key))), key);
       this.#queue.add(key);
     } catch (error) {
-      this.#context.log.warn(
-        { object: key, reason: errorMessage(error) },
-        'an object has a name that no task can have',
-      );
+      const object = this.#context.source.get(key);
+      if (object) this.#worker.refuse(object, { path: 'metadata.name', rule: errorMessage(error) });
     }
   }
 

@@ -11,7 +11,7 @@ import type { Hold, LiveTask, View } from './view.ts';
 /** What a status is made of besides the view: what the plan waits for, and what the kernel says. */
 export interface StatusFacts {
   readonly hold?: Hold;
-  readonly containerId: string;
+  readonly containerId: string | undefined;
   readonly applied?: AppliedReading;
 }
 
@@ -31,7 +31,7 @@ export function nodeTaskStatus(view: View, facts: StatusFacts): NodeTaskStatus {
     exitStatus: over?.exitStatus,
     finishedAt: over?.finishedAt,
     imageID: record?.imageId,
-    containerID: `runlet://${facts.containerId}`,
+    containerID: facts.containerId === undefined ? undefined : `runlet://${facts.containerId}`,
     resources: hasProcess ? facts.applied : undefined,
     lastTermination: last,
     restartedAt: record?.restartedAt,
