@@ -3,6 +3,8 @@ import type { NodeTaskStatus } from '../node-task/types.ts';
 import { objectKey } from '../reconcile/source.ts';
 import type { NodeTaskSink, ObjectEvent, ObjectIdentity } from '../reconcile/source.ts';
 
+const mostSaid = 10_000;
+
 /** What becomes of the objects of a folder is said in log lines; their status is kept by the reconciler, for `runlet inspect`. */
 export class ManifestSink implements NodeTaskSink {
   readonly #log: Log;
@@ -20,6 +22,8 @@ export class ManifestSink implements NodeTaskSink {
     const facts = { object: objectKey(object), state: status.state, ready: ready?.status, reason: ready?.reason };
     const text = JSON.stringify(facts);
     if (this.#said.get(facts.object) === text) return;
+    // Names come and go; to say something twice is no harm.
+    if (this.#said.size >= mostSaid) this.#said.clear();
     this.#said.set(facts.object, text);
     this.#log.info(facts, 'the state of an object');
   }
@@ -34,8 +38,7 @@ export class ManifestSink implements NodeTaskSink {
     return Promise.resolve();
   }
 
-  release(object: ObjectIdentity): Promise<void> {
-    this.#said.delete(objectKey(object));
+  release(): Promise<void> {
     return Promise.resolve();
   }
 

@@ -1,11 +1,13 @@
 import { TaskGroup } from '#async/task-group.ts';
+import type { Clock } from '#async/clock.ts';
 import { errorMessage } from '#errors/errors.ts';
+import type { MachineLimits } from '#oci/machine.ts';
 import type { TaskEvent } from '#task/events.ts';
 import { refKey, type TaskRef } from '#task/ids.ts';
 import type { Records } from '#task/records.ts';
 import { apiVersion } from '../node-task/fields.ts';
 import type { NodeTaskStatus } from '../node-task/types.ts';
-import { Controller } from './controller.ts';
+import { Controller, type Worked } from './controller.ts';
 import type { ReconcilerContext, ReconcilerParts } from './context.ts';
 import { toTaskRef } from './names.ts';
 import { ObjectMemories } from './object-memory.ts';
@@ -15,6 +17,9 @@ import type { ObjectRecord } from './record.ts';
 import { RecordStore } from './record-store.ts';
 import { objectKey, parseObjectKey, type ObjectKey, type SourceObject } from './source.ts';
 import { WorkQueue, type QueueMetrics } from './work-queue.ts';
+
+/** How long what the machine can do is believed: processors may be added. */
+const machineKeptMs = 60_000;
 
 export interface ReconcilerOptions extends ReconcilerParts {
   /** Kept under `--root`, by UID. */
@@ -50,6 +55,7 @@ export class Reconciler implements AsyncDisposable {
     this.#background = new TaskGroup((error) => log.error({ err: error }, 'making a task in the background failed'));
     this.#context = {
       ...options,
+      machine: readNowAndThen(options.machine, clock),
       records,
       memories: new ObjectMemories(),
       warned: new Set(),
@@ -60,7 +66,7 @@ export class Reconciler implements AsyncDisposable {
       queue: this.#queue,
       log,
       workers,
-      work: (key, signal) => this.#worker.work(key, signal),
+      work: (key, signal) => this.#work(key, signal),
     });
   }
 
@@ -112,6 +118,16 @@ export class Reconciler implements AsyncDisposable {
     await this.#context.records[Symbol.asyncDispose]();
   }
 
+  async #work(key: ObjectKey, signal: AbortSignal): Promise<Worked> {
+    const { source, records } = this.#context;
+    const worked = await this.#worker.work(key, signal);
+    // Names come and go: what is gone for good takes no memory.
+    if (source.synced && !source.get(key) && records.ofKey(key).length === 0) {
+      this.#keys.delete(refKey(toTaskRef(parseObjectKey(key))));
+    }
+    return worked;
+  }
+
   #look(key: ObjectKey): void {
     try {
       this.#keys.set(refKey(toTaskRef(parseObjectKey(key))), key);
@@ -150,6 +166,16 @@ export class Reconciler implements AsyncDisposable {
   #statusOf({ uid }: SourceObject): NodeTaskStatus | undefined {
     return this.#context.memories.of(uid).status ?? this.#context.records.get(uid)?.status;
   }
+}
+
+/** What a machine can do hardly ever changes, and reading it takes a millisecond or two. */
+function readNowAndThen(read: () => MachineLimits, clock: Clock): () => MachineLimits {
+  let last: { readonly limits: MachineLimits; readonly atMs: number } | undefined;
+  return () => {
+    const nowMs = clock.monotonicMs();
+    if (!last || nowMs - last.atMs >= machineKeptMs) last = { limits: read(), atMs: nowMs };
+    return last.limits;
+  };
 }
 
 function describeObject(object: SourceObject, status: NodeTaskStatus | undefined): unknown {
