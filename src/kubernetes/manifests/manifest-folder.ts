@@ -160,24 +160,33 @@ export class ManifestFolder implements NodeTaskSource, AsyncDisposable {
   }
 
   /** The file as it counts: by its newest valid text. */
-  async #readFile({ name, text, problem }: ReadFile): Promise<KnownFile> {
-    const { log, nodeName, records } = this.#options;
+  async #readFile(file: ReadFile): Promise<KnownFile> {
+    const { name, text, problem = 'it cannot be read' } = file;
     const before = this.#files.get(name);
     if (before && text !== undefined && before.text === text) return before;
-    const parsed = text === undefined ? { problems: [problem ?? 'it cannot be read'] } : parseManifest(text, nodeName);
-    if (parsed.tasks && text !== undefined) {
-      const record = { file: name, text };
-      if (this.#valid.get(name)?.text !== text) await records.files.put(encodeURIComponent(name), record);
-      this.#valid.set(name, record);
-      return { name, text, tasks: parsed.tasks, problems: [] };
-    }
-    const problems = parsed.problems ?? [];
+    const parsed = text === undefined ? { problems: [problem] } : parseManifest(text, this.#options.nodeName);
+    if (parsed.problems) return this.#keepFile(file, parsed.problems, before);
+    await this.#keepText(name, text ?? '');
+    return { name, text, tasks: parsed.tasks, problems: [] };
+  }
+
+  /** The file with what it said before. */
+  #keepFile({ name, text }: ReadFile, problems: readonly string[], before: KnownFile | undefined): KnownFile {
     const tasks = before?.tasks ?? this.#lastValid(name);
     if (JSON.stringify(before?.problems) !== JSON.stringify(problems)) {
       const keeps = tasks.map(({ metadata }) => objectKey(metadata));
-      log.error({ file: name, problems, keeps }, 'a file of NodeTasks is wrong; its last valid objects stay');
+      this.#options.log.error(
+        { file: name, problems, keeps },
+        'a file of NodeTasks is wrong; its last valid objects stay',
+      );
     }
     return { name, text, tasks, problems };
+  }
+
+  async #keepText(file: string, text: string): Promise<void> {
+    if (this.#valid.get(file)?.text === text) return;
+    await this.#options.records.files.put(encodeURIComponent(file), { file, text });
+    this.#valid.set(file, { file, text });
   }
 
   #lastValid(name: string): ManifestFile['tasks'] {

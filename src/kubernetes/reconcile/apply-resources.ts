@@ -4,7 +4,7 @@ import type { Applied, ReconcilerContext, Subject } from './context.ts';
 import { askedResources, kernelResources, toLiveTask } from './observe.ts';
 import { change } from './record.ts';
 import type { AppliedResources } from './record.ts';
-import { objectKey } from './source.ts';
+import { objectKey, type ObjectEvent } from './source.ts';
 
 /** How often limits that could not be set are tried again. */
 const retryPolicy: BackoffPolicy = { firstMs: 5000, factor: 2, capMs: 60_000, jitter: 0 };
@@ -31,23 +31,28 @@ export async function updateResources(
   const { linux } = kernelResources(context, wanted, askedResources(record, live));
   const before = record.applied?.attempt === live.attempt ? record.applied.problem : undefined;
   const failures = await tryUpdate(() => task.update(linux, { signal }));
-  const tries = (before?.tries ?? 0) + 1;
-  const retryAtMs = clock.nowMs() + backoffMs(retryPolicy, tries, () => 0);
-  const problem = problemOf(failures, tries, retryAtMs);
-  records.put(
-    change(record, { applied: { attempt: live.attempt, resources: wanted, ...(problem ? { problem } : {}) } }),
-  );
-  if (problem) {
-    if (before?.message !== problem.message) {
-      sink.event(object, { type: 'Warning', reason: 'ResizeFailed', note: problem.message });
-    }
-  } else if (drift) {
-    const note = 'Somebody else had set other limits; they are as the spec says again';
-    sink.event(object, { type: 'Warning', reason: 'DriftCorrected', note });
-  } else {
-    sink.event(object, { type: 'Normal', reason: 'Resized', note: 'Its resources are as the spec says' });
-  }
+  const problem = problemOf(failures, (before?.tries ?? 0) + 1, clock.nowMs());
+  const applied = { attempt: live.attempt, resources: wanted, ...(problem ? { problem } : {}) };
+  records.put(change(record, { applied }));
+  const event = problem ? failureEvent(problem, before) : drift ? corrected : resized;
+  if (event) sink.event(object, event);
   return 'on';
+}
+
+const corrected: ObjectEvent = {
+  type: 'Warning',
+  reason: 'DriftCorrected',
+  note: 'Somebody else had set other limits; they are as the spec says again',
+};
+
+const resized: ObjectEvent = { type: 'Normal', reason: 'Resized', note: 'Its resources are as the spec says' };
+
+type Problem = NonNullable<AppliedResources['problem']>;
+
+/** A try that fails like the one before is no news. */
+function failureEvent(problem: Problem, before: Problem | undefined): ObjectEvent | undefined {
+  if (before?.message === problem.message) return undefined;
+  return { type: 'Warning', reason: 'ResizeFailed', note: problem.message.slice(0, 1024) };
 }
 
 /** What the kernel did not take; what it cannot do at all is said elsewhere. Throws what is about something else. */
@@ -67,13 +72,10 @@ async function tryUpdate(update: () => Promise<void>): Promise<readonly LimitFai
   }
 }
 
-function problemOf(
-  failures: readonly LimitFailure[],
-  tries: number,
-  retryAtMs: number,
-): AppliedResources['problem'] | undefined {
+function problemOf(failures: readonly LimitFailure[], tries: number, nowMs: number): Problem | undefined {
   if (failures.length === 0) return undefined;
   const inUse = failures.some(({ reason }) => reason === 'InUse');
   const message = `${failures.map((failure) => failure.message).join('; ')}; it is tried again.`;
+  const retryAtMs = nowMs + backoffMs(retryPolicy, tries, () => 0);
   return { reason: inUse ? 'MemoryInUse' : 'Refused', message, tries, retryAtMs };
 }

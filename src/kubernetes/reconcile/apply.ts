@@ -73,7 +73,10 @@ export class Actions {
     if (!object || !isValid(object)) return 'wait';
     await this.#context.records.flush(object.uid);
     const job = new MakingJob({ attempt: action.attempt, hash: action.hash, generation: object.generation });
-    memories.of(object.uid).job = job;
+    const memory = memories.of(object.uid);
+    memory.job = job;
+    delete memory.reached;
+    if (action.drift) this.#tell(object, [madeAnew]);
     this.#background.spawn(() => makeInBackground(this.#context, object, job));
     return 'on';
   }
@@ -107,6 +110,12 @@ export class Actions {
     for (const event of events) this.#context.sink.event(object, event);
   }
 }
+
+const madeAnew: ObjectEvent = {
+  type: 'Warning',
+  reason: 'DriftCorrected',
+  note: 'Somebody else had removed its task; it is made anew',
+};
 
 function frozenEvents(action: Extract<Action, { do: 'pause' | 'resume' }>): readonly ObjectEvent[] {
   const [reason, note, other] =

@@ -79,7 +79,12 @@ function planMaking(view: KnownView): Plan {
   const waiting = waitingForSource(view);
   if (waiting) return { hold: waiting };
   if (live) return { action: { do: 'endRun' } };
-  return troubled(view) ?? { action: { do: 'make', attempt: record.starts, hash } };
+  return troubled(view) ?? { action: { do: 'make', attempt: record.starts, hash, drift: wasThere(view) } };
+}
+
+/** Whether it had been made and waited as it should: somebody else has removed it. */
+function wasThere({ reached, object, record }: KnownView): boolean {
+  return reached?.generation === object.generation && reached.attempt === record.starts;
 }
 
 function makingHold(phase: string): Hold {

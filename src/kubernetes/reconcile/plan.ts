@@ -7,7 +7,7 @@ import { change } from './record.ts';
 import type { ObjectRecord } from './record.ts';
 import type { ObjectEvent } from './source.ts';
 import { endEvents } from './end-events.ts';
-import type { KnownView, Plan, View } from './view.ts';
+import type { KnownView, LiveTask, Plan, View } from './view.ts';
 import { lostExit } from '#task/exits.ts';
 import type { NodeTask } from '../node-task/types.ts';
 import { problemText } from '../node-task/problem.ts';
@@ -41,12 +41,21 @@ function keepUp({ task, record, nowMs }: KnownView): Plan | undefined {
 /** Accounts for starts and ends that have happened, in their order. */
 function account(view: KnownView): Plan | undefined {
   const { live, record } = view;
-  if (live && hasStarted(live) && record.attempt?.number !== live.attempt) return accountStart(view);
+  if (live && record.attempt?.number !== live.attempt && hasStarted(live, record)) return accountStart(view);
   const exit = endOf(view);
   if (!exit || !record.attempt || record.attempt.ended) return lostBeforeStart(view);
   const next = ended(record, exit, view.task, view.nowMs);
-  return remember(next, endEvents(record, next, exit));
+  const events = endEvents(record, next, exit);
+  // An end that was seen leaves its task, unless somebody else takes it away.
+  const removed = !live && view.seenExit?.attempt === record.attempt.number;
+  return remember(next, removed ? [...events, removedByOthers] : events);
 }
+
+const removedByOthers: ObjectEvent = {
+  type: 'Warning',
+  reason: 'DriftCorrected',
+  note: 'Somebody else had removed its task; its restart policy decides',
+};
 
 function accountStart({ live, record, task, nowMs, bootId }: KnownView): Plan | undefined {
   if (!live) return undefined;
@@ -83,8 +92,10 @@ function endOf({ live, record, seenExit, making, nowMs }: KnownView): ReturnType
   return seenExit?.attempt === record.attempt?.number ? seenExit?.exit : lostExit(nowMs);
 }
 
-function hasStarted(live: NonNullable<KnownView['live']>): boolean {
-  return isAlive(live) || live.phase === 'stopped';
+/** What ended before anybody was about to start it has never run: somebody else has killed or removed it. */
+function hasStarted(live: LiveTask, { begun }: ObjectRecord): boolean {
+  if (live.phase !== 'stopped') return isAlive(live);
+  return live.startedAtMs !== undefined || begun?.attempt === live.attempt;
 }
 
 function act(view: KnownView): Plan {

@@ -283,6 +283,18 @@ describe('Reconciler', () => {
     });
   });
 
+  it('makes a created task anew that somebody else has deleted', async () => {
+    await using agent = await Reconciling.start();
+    agent.source.put(nodeTask('web', { runState: 'Created' }));
+    await agent.settle();
+    await agent.node.manager.delete(agent.task('web')!.ref);
+    await agent.settle();
+    expect(agent.task('web')?.status).toBe('created');
+    expect(agent.source.events.filter((event) => event === 'web DriftCorrected')).toHaveLength(1);
+    expect(agent.source.statuses.get('uid-1')).toMatchObject({ restartCount: 0, state: 'Created' });
+    expect(agent.source.events).not.toContain('web Started');
+  });
+
   it('counts what ran before a reboot as lost, and its restart policy decides', async () => {
     await using agent = await Reconciling.start();
     agent.source.put(nodeTask('web'));

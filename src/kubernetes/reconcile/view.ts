@@ -66,7 +66,7 @@ export type Action =
   /** Keeps something in mind, durably, and tells of it. */
   | { readonly do: 'remember'; readonly record: ObjectRecord; readonly events: readonly ObjectEvent[] }
   /** Begins to make the task, in the background. */
-  | { readonly do: 'make'; readonly attempt: number; readonly hash: string }
+  | { readonly do: 'make'; readonly attempt: number; readonly hash: string; readonly drift: boolean }
   | { readonly do: 'cancelMaking' }
   | { readonly do: 'start' }
   | { readonly do: 'pause' | 'resume'; readonly drift: boolean }
