@@ -122,6 +122,29 @@ export async function removeTreeAtomic(path: string): Promise<void> {
   await removeTree(hidden);
 }
 
+/**
+ * The same at once, for small folders: each promise costs more than the removal of a file. Throws as removeTree does.
+ */
+export function removeTreeSync(path: string): void {
+  if (!fs.existsSync(path)) return;
+  const [mounted] = mountsBelow(join(fs.realpathSync.native(dirname(path)), basename(path)));
+  if (mounted) throw new FailedPreconditionError(`cannot remove ${path}: ${mounted.mountPoint} is mounted in it`);
+  fs.rmSync(path, { recursive: true, force: true });
+}
+
+/** removeTreeAtomic at once, for small folders. */
+export function removeTreeAtomicSync(path: string): void {
+  const hidden = join(dirname(path), `.${basename(path)}.removed`);
+  removeTreeSync(hidden);
+  try {
+    fs.renameSync(path, hidden);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return;
+    throw error;
+  }
+  removeTreeSync(hidden);
+}
+
 async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;

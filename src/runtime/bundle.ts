@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { AlreadyExistsError, MalformedError } from '#errors/errors.ts';
-import { existsSync, listNames, makeFolder, readTextSync, removeTreeAtomic, writeAtomicSync } from '#host/files.ts';
+import { existsSync, listNames, makeFolder, readTextSync, removeTreeAtomicSync, writeAtomicSync } from '#host/files.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { ExecId, TaskRef } from '#task/ids.ts';
 import type { ExecRecord, TaskRecord } from '#task/runtime.ts';
@@ -116,8 +116,8 @@ export class Bundle {
   }
 
   /** Removes the folder so that nobody finds half of it. Nothing may be mounted in it any more. */
-  async remove(): Promise<void> {
-    await removeTreeAtomic(this.path);
+  remove(): void {
+    removeTreeAtomicSync(this.path);
   }
 }
 

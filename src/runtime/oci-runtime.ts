@@ -6,7 +6,7 @@ import { CgroupGroup } from '#cgroup/group.ts';
 import type { Hierarchy } from '#cgroup/hierarchy.ts';
 import type { StatsDetail } from '#cgroup/stats.ts';
 import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from '#errors/errors.ts';
-import { removeTreeAtomic } from '#host/files.ts';
+import { removeTreeAtomicSync } from '#host/files.ts';
 import { findProgram } from '#host/programs.ts';
 import type { Log } from '#log/log.ts';
 import type { LinuxResources, RuntimeSpec } from '#oci/runtime-spec.ts';
@@ -166,7 +166,7 @@ export class OciRuntime implements Runtime {
     if (!task || !exec) return;
     await this.#forget(exec);
     await endMonitors(this.#context, [exec]);
-    await removeTreeAtomic(exec.folder.path);
+    removeTreeAtomicSync(exec.folder.path);
     task.execs.delete(execId);
   }
 

@@ -100,7 +100,7 @@ async function recoverBundle(
   const record = bundle.readRecord();
   if (!record) {
     await unmountBelow(bundle.path);
-    await bundle.remove(); // nothing had been begun
+    bundle.remove(); // nothing had been begun
     return undefined;
   }
   const task = new SupervisedTask(context, record, bundle);
