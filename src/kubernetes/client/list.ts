@@ -14,6 +14,8 @@ export interface Selection {
   readonly path: string;
   /** Such as `spec.nodeName=a`; left out for servers that cannot select by it. */
   readonly fieldSelector?: string;
+  /** Which objects are kept of what the server sends: all of a cluster's would be much to hold at once. Absent: every one. */
+  readonly accept?: (object: KubeObject) => boolean;
 }
 
 export interface Listing {
@@ -58,24 +60,23 @@ interface ListOptions {
 
 /** By the field selector, or without it where the server says that it cannot. */
 async function selected(client: KubernetesClient, selection: Selection, options: ListOptions): Promise<Listing> {
-  const { path, fieldSelector } = selection;
-  if (fieldSelector === undefined) return { ...(await pages(client, path, undefined, options)), selected: false };
+  const { fieldSelector, ...everything } = selection;
+  if (fieldSelector === undefined) return { ...(await pages(client, everything, options)), selected: false };
   try {
-    return { ...(await pages(client, path, fieldSelector, options)), selected: true };
+    return { ...(await pages(client, selection, options)), selected: true };
   } catch (error) {
     if (
       !(error instanceof KubernetesError && error.status === 400 && error.said.includes('field label not supported'))
     ) {
       throw error;
     }
-    return { ...(await pages(client, path, undefined, options)), selected: false };
+    return { ...(await pages(client, everything, options)), selected: false };
   }
 }
 
 async function pages(
   client: KubernetesClient,
-  path: string,
-  fieldSelector: string | undefined,
+  { path, fieldSelector, accept = () => true }: Selection,
   { notOlderThan, signal }: ListOptions,
 ): Promise<Omit<Listing, 'selected'>> {
   const objects: KubeObject[] = [];
@@ -87,7 +88,7 @@ async function pages(
     const answer = page.safeParse(await client.get(path, { query, signal }));
     if (!answer.success) throw new MalformedError(`list ${path}: the answer is no list`, { cause: answer.error });
     const { metadata, items } = answer.data;
-    for (const item of items ?? []) objects.push(readObject(item));
+    objects.push(...(items ?? []).map(readObject).filter(accept));
     if (!metadata.continue) return { objects, resourceVersion: metadata.resourceVersion };
     next = metadata.continue;
   }

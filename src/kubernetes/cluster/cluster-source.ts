@@ -45,15 +45,16 @@ export class ClusterSource implements NodeTaskSource {
     this.#options = options;
     this.config = options.config;
     const { client, nodeName, clock, log, metrics } = options;
+    const accept = (object: KubeObject) => nodeNameOf(object) === nodeName;
     this.#store = new Store({
-      accept: (object) => nodeNameOf(object) === nodeName,
+      accept,
       onChange: (key) => this.#look(key),
       onSynced: () => this.#finishFirstList(),
     });
     this.#listWatch = new ListWatch({
       client,
       name: nodeTasks.plural,
-      selection: { path: collectionPath(nodeTasks), fieldSelector: `spec.nodeName=${nodeName}` },
+      selection: { path: collectionPath(nodeTasks), fieldSelector: `spec.nodeName=${nodeName}`, accept },
       listener: this.#store,
       clock,
       log,
