@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { systemClock, type Clock } from '#async/clock.ts';
 import { Rollback } from '#async/rollback.ts';
+import { CgroupGroup } from '#cgroup/group.ts';
 import { detectHierarchy } from '#cgroup/hierarchy.ts';
 import type { Config } from '#config/config.ts';
 import { readMachineFacts } from '#host/machine.ts';
@@ -17,6 +18,7 @@ import { parseNamespace, parseTaskId } from '#task/ids.ts';
 import type { NamespaceEvent } from '#task/namespaces.ts';
 import { TaskManager } from '#task/task-manager.ts';
 import { cgroupPlaces, makeParent } from './cgroup-places.ts';
+import { applyBudget } from './node-budget.ts';
 import { openStores, type Stores } from './stores.ts';
 
 /** What makes tasks and knows of them, whoever asks for it. */
@@ -88,6 +90,7 @@ function openTasks(
   const hierarchy = detectHierarchy();
   const places = cgroupPlaces(config);
   makeParent(hierarchy, places);
+  applyBudget(new CgroupGroup(hierarchy, places.parent), config, log);
   const runtime = new OciRuntime({
     stateDir: config.state,
     cgroupParent: places.parent,

@@ -90,6 +90,21 @@ export const settings = {
     default: 'cgroupfs',
     meaning: 'Who makes cgroups: the runtime itself, or systemd at its request.',
   }),
+  budgetMemory: setting(bytes, {
+    placeholder: 'SIZE',
+    defaultText: 'no limit',
+    meaning: 'Most memory of all tasks of the node together, set on the cgroup that holds them.',
+  }),
+  budgetCpuWeight: setting(wholeNumber(1, 10_000), {
+    placeholder: 'N',
+    defaultText: 'the kernel’s',
+    meaning: 'Share of CPU time of all tasks together beside other groups, as cgroup v2’s cpu.weight: 100 is usual.',
+  }),
+  budgetPids: setting(wholeNumber(1, 4_194_304), {
+    placeholder: 'N',
+    defaultText: 'no limit',
+    meaning: 'Most processes and threads of all tasks together.',
+  }),
   manifests: setting(absolutePath, {
     placeholder: 'DIR',
     meaning: 'Folder of NodeTask files that are the desired state. It must be root’s and nobody else’s to write.',
