@@ -7,6 +7,7 @@ import { TokenReviewAuthorizer } from '#kubernetes/authorizer/token-review.ts';
 import { inClusterAccess, type ClusterAccess } from '#kubernetes/client/access.ts';
 import { readKubeconfig } from '#kubernetes/client/kubeconfig.ts';
 import { clusterFolder, openCluster } from '#kubernetes/cluster/cluster.ts';
+import { readPolicy } from '#kubernetes/policy/policy.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
 import type { Following, RunningDesiredState } from '../desired-state.ts';
 
@@ -15,11 +16,13 @@ const workers = 8;
 
 /**
  * Makes the node's tasks what the NodeTasks of a cluster say. An API server that is away is no obstacle: what was kept on disk
- * counts until it is heard. Throws InvalidArgumentError, NotFoundError or FailedPreconditionError for a wrong kubeconfig or none.
+ * counts until it is heard. Throws InvalidArgumentError, NotFoundError or FailedPreconditionError for a wrong kubeconfig or none,
+ * InvalidArgumentError for a wrong policy.
  */
 export async function followCluster({ config, core, log, metrics }: Following): Promise<RunningDesiredState> {
   const { tasks, making, images, clock, machine } = core;
   const access = await clusterAccess(config);
+  const policy = config.policy === undefined ? undefined : await readPolicy(config.policy);
   const cluster = await openCluster({
     access,
     nodeName: config.nodeName,
@@ -40,6 +43,7 @@ export async function followCluster({ config, core, log, metrics }: Following): 
     defaultPidsLimit: config.defaultPidsLimit,
     trust: 'cluster',
     metrics: metrics.queue,
+    ...(policy ? { policy } : {}),
   });
   await reconciler.start();
   log.info({ server: access.server, node: config.nodeName }, 'following the cluster');

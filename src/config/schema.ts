@@ -136,7 +136,7 @@ export const settings = {
   }),
   policy: setting(absolutePath, {
     placeholder: 'FILE',
-    meaning: 'Rules of the node’s administrator for what tasks may be, in CEL.',
+    meaning: 'Rules of the node’s administrator for what a cluster’s tasks may be; docs/security.md has its fields.',
   }),
   podSecurityDefault: setting(oneOf('privileged', 'baseline', 'restricted'), {
     placeholder: 'LEVEL',

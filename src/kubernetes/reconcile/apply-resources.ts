@@ -1,4 +1,4 @@
-import { RunletError, errorMessage } from '#errors/errors.ts';
+import { RunletError, TerminalError, errorMessage } from '#errors/errors.ts';
 import { backoffMs, type BackoffPolicy } from '#async/backoff.ts';
 import type { Applied, ReconcilerContext, Subject } from './context.ts';
 import { askedResources, kernelResources, toLiveTask } from './observe.ts';
@@ -30,7 +30,10 @@ export async function updateResources(
   const live = toLiveTask(context, task, record);
   const { linux } = kernelResources(context, wanted, askedResources(record, live));
   const before = record.applied?.attempt === live.attempt ? record.applied.problem : undefined;
-  const failures = await tryUpdate(() => task.update(linux, { signal }));
+  const failures = await tryUpdate(async () => {
+    context.policy?.checkLimits(wanted, context.defaultPidsLimit);
+    await task.update(linux, { signal });
+  });
   const problem = problemOf(failures, (before?.tries ?? 0) + 1, clock.nowMs());
   const applied = { attempt: live.attempt, resources: wanted, ...(problem ? { problem } : {}) };
   records.put(change(record, { applied }));
@@ -65,6 +68,7 @@ async function tryUpdate(update: () => Promise<void>): Promise<readonly LimitFai
     if (Array.isArray(failures)) {
       return (failures as readonly LimitFailure[]).filter(({ reason }) => reason !== 'NotSupported');
     }
+    if (error instanceof TerminalError) return [{ field: '', reason: 'Refused', message: error.message }];
     if (error instanceof RunletError && (error.code === 'failed-precondition' || error.code === 'not-found')) {
       throw error;
     }

@@ -2,11 +2,10 @@ import type { Clock } from '#async/clock.ts';
 import type { Images } from '#images/images.ts';
 import type { Log } from '#log/log.ts';
 import type { MachineLimits } from '#oci/machine.ts';
-import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { Task } from '#task/task.ts';
 import type { TaskManager } from '#task/task-manager.ts';
 import type { MakeOptions, TaskMaking } from '../making/making.ts';
-import type { NodeTask } from '../node-task/types.ts';
+import type { NodeTask, Resources } from '../node-task/types.ts';
 import type { ObjectMemories } from './object-memory.ts';
 import type { RecordStore } from './record-store.ts';
 import type { NodeTaskSink, NodeTaskSource, ObjectIdentity, PodSecurityLevel } from './source.ts';
@@ -28,13 +27,23 @@ export interface ReconcilerParts {
   readonly trust: MakeOptions['trust'];
   /** Where relative paths of images begin. */
   readonly baseDir?: string;
-  /** Looks at a specification under its namespace's level before anything is made of it. Throws TerminalError (`PolicyViolation`). */
-  readonly admit?: (task: NodeTask, level: PodSecurityLevel, spec: RuntimeSpec) => void | Promise<void>;
+  /** Rules of the node's administrator, which narrow what the namespace's level allows; absent: none. */
+  readonly policy?: TaskPolicy;
   /**
    * The folder of CRIU images of a checkpoint that an object is to be restored from. Throws UnavailableError while it is not
    * ready, TerminalError (`RestoreRefused`).
    */
   readonly checkpointFolder?: (task: NodeTask) => Promise<string>;
+}
+
+/** What a node's administrator lets tasks be. Its checks throw TerminalError (`PolicyViolation`) naming field and rule. */
+export interface TaskPolicy {
+  /** The level that counts for a namespace. */
+  levelOf(kubeNamespace: string, level: PodSecurityLevel): PodSecurityLevel;
+  /** Before its image is fetched. */
+  checkSource(task: NodeTask): void;
+  /** Of a task that is to be made, or changed while it runs. */
+  checkLimits(resources: Resources | null | undefined, defaultPids: number): void;
 }
 
 /** The same for the reconciler's own parts. */

@@ -2,6 +2,7 @@ import { TerminalError, errorMessage } from '#errors/errors.ts';
 import { backoffMs, type BackoffPolicy } from '#async/backoff.ts';
 import { imagePullPolicyOf } from '../node-task/image-reference.ts';
 import type { NodeTask } from '../node-task/types.ts';
+import { checkLevel, underLevel } from '../security/judge.ts';
 import type { ReconcilerContext } from './context.ts';
 import { troubleReason, type MakingJob } from './making-job.ts';
 import { toTaskRef } from './names.ts';
@@ -38,23 +39,26 @@ async function makeTask(
   object: SourceObject & { readonly task: NodeTask },
   job: MakingJob,
 ): Promise<void> {
-  const { making, source, trust, baseDir, admit, records } = context;
+  const { making, source, trust, baseDir, policy, records } = context;
   const { task } = object;
+  policy?.checkSource(task);
+  policy?.checkLimits(task.spec.resources, context.defaultPidsLimit);
   await claim(context, object);
   const pulled = await ensureImage(context, object, job);
-  const level = await source.podSecurityLevel(object.namespace);
+  const asked = await source.podSecurityLevel(object.namespace);
+  const level = policy?.levelOf(object.namespace, asked) ?? asked;
   const restoreFrom = await checkpointOf(context, task, job);
-  const made = await making.make(pulled, {
+  const made = await making.make(underLevel(pulled, level), {
     ref: toTaskRef(object),
     attempt: job.attempt,
     trust,
     owner: toOwner(object, task),
     config: source.config,
     signal: job.signal,
+    admit: (spec) => checkLevel(task, level, spec),
     onWarning: (text) => warnOnce(context, object, text),
     ...(baseDir === undefined ? {} : { baseDir }),
     ...(restoreFrom === undefined ? {} : { restoreFrom }),
-    ...(admit ? { admit: (spec) => admit(task, level, spec) } : {}),
   });
   const record = records.get(object.uid);
   if (record) {
