@@ -97,6 +97,7 @@ function openTasks(
     cgroupDriver: config.cgroupDriver,
     hierarchy,
     conmon: config.conmon,
+    ...(config.criu === undefined ? {} : { criu: config.criu }),
     keepStats: config.metricsProfile,
     logRotation: { maxBytes: config.logMaxSize, maxFiles: config.logMaxFiles },
     clock,

@@ -87,6 +87,7 @@ describe('loadConfig', () => {
 
   it.each<[RawSettings, string]>([
     [{ logMaxSize: '10 bananas' }, '--log-max-size (RUNLET_LOG_MAX_SIZE, logMaxSize): must be a size such as 10Mi'],
+    [{ criu: '/usr/bin/criu-4' }, '--criu (RUNLET_CRIU, criu): must be the path of a program named criu'],
     [{ logKeep: '3 days' }, '--log-keep (RUNLET_LOG_KEEP, logKeep): must be a time such as 24h'],
     [{ root: 'var/lib' }, '--root (RUNLET_ROOT, root): must be an absolute path'],
     [{ address: `/run/${'x'.repeat(120)}` }, 'address): must have at most 107 bytes'],

@@ -1,5 +1,16 @@
 import type * as z from 'zod';
-import { absolutePath, bytes, duration, hostAndPort, oneOf, paths, text, wholeNumber, yesOrNo } from './values.ts';
+import {
+  absolutePath,
+  bytes,
+  duration,
+  hostAndPort,
+  oneOf,
+  paths,
+  programNamed,
+  text,
+  wholeNumber,
+  yesOrNo,
+} from './values.ts';
 
 /** Everything about one setting, said once: flags, environment, file, help and documentation are made of it. */
 export interface Setting<T extends z.ZodType = z.ZodType> {
@@ -79,6 +90,11 @@ export const settings = {
     placeholder: 'PROGRAM',
     default: 'conmon',
     meaning: 'The monitor of each process: a name on PATH or a path.',
+  }),
+  criu: setting(programNamed('criu'), {
+    placeholder: 'FILE',
+    defaultText: '`criu` on PATH',
+    meaning: 'The program that dumps and restores processes, by its absolute path; its name must be criu.',
   }),
   cgroupParent: setting(text, {
     placeholder: 'CGROUP',

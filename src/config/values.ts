@@ -38,6 +38,11 @@ export const absolutePath = z
   .regex(/^\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\0]*$/, 'must be an absolute path without "..": begin it with /')
   .transform((path) => path.replaceAll(/\/{2,}/g, '/').replace(/(?<=.)\/$/, ''));
 
+/** The absolute path of a program that others look for by its name. */
+export function programNamed(name: string): z.ZodType<string> {
+  return absolutePath.refine((path) => path.endsWith(`/${name}`), `must be the path of a program named ${name}`);
+}
+
 /** Several paths: a list, or one text with colons between them, as PATH has it. */
 export const paths = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(':').filter((part) => part !== '') : value),

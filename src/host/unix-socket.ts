@@ -15,13 +15,3 @@ export async function socketAnswers(path: string): Promise<boolean> {
     });
   });
 }
-
-/** Runs `work` so that files that it makes are open to their owner alone, and gives the usual mask back. */
-export async function privately<T>(work: () => Promise<T>): Promise<T> {
-  const mask = process.umask(0o177);
-  try {
-    return await work();
-  } finally {
-    process.umask(mask);
-  }
-}

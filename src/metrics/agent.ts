@@ -4,6 +4,7 @@ import { descriptorLimit, KeptFile } from '#host/kept-file.ts';
 import { hear } from '#log/notices.ts';
 import type { Bounded } from './cardinality.ts';
 import { clientListener, queueListener } from './cluster.ts';
+import { EventLoopLag, replacedLag } from './event-loop.ts';
 import { fastBuckets, Instruments, slowBuckets } from './instruments.ts';
 
 /** prom-client's gauges whose names end as only a counter's may, and those that are counted better here. */
@@ -16,6 +17,9 @@ const leftOut = [
 ];
 
 const millisecondsASecond = 1000;
+
+/** prom-client's own looks at the event loop, each of which would wake an idle agent, in milliseconds: three weeks. */
+const neverMs = 2 ** 31 - 1;
 
 /** The agent's own metrics; the order here is that of the exposition. */
 export class AgentMetrics implements Disposable {
@@ -72,9 +76,9 @@ export class AgentMetrics implements Disposable {
       'node_version',
     ]);
     info.set({ version, revision, node_version: process.versions.node }, 1);
-    this.#heard = this.#hear();
-    collectDefaultMetrics({ register: this.registry });
-    for (const name of leftOut) this.registry.removeSingleMetric(name);
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: neverMs });
+    for (const name of [...leftOut, ...replacedLag]) this.registry.removeSingleMetric(name);
+    this.#heard = [...this.#hear(), new EventLoopLag(this.#make)];
     this.#make.asked(
       'process_open_fds',
       'Number of open file descriptors.',
