@@ -1,23 +1,55 @@
 /**
- * `npm run bench [-- core|memory|api|scrape|nodetask …]`: measures on this machine, each part against what it is to be compared with
- * in the same run. Without a name every part that is there is run. Needs root; says the load, because a busy machine lies.
+ * `npm run bench [-- NAME… --large]`: measures on this machine, each part against what it is to be compared with in the same run.
+ * Without a name every part is run. Needs root; says the load, because a busy machine lies.
  */
 import { loadavg } from 'node:os';
 
 /** A part of the measurements: prints its own tables. */
 export interface Bench {
-  run(): Promise<void>;
+  /** `large` asks for more of everything, which takes gigabytes and minutes. */
+  run(options: { readonly large: boolean }): Promise<void>;
 }
 
-const benches: Readonly<Record<string, () => Promise<Bench>>> = {
-  core: async () => await import('./core.ts'),
-  memory: async () => await import('./memory.ts'),
+interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<Bench>;
+}
+
+const benches: Readonly<Record<string, Entry>> = {
+  core: {
+    summary: 'each verb of a task by the runtime port, and by runc alone',
+    load: async () => await import('./core.ts'),
+  },
+  memory: {
+    summary: 'what an agent takes without a task and with a hundred',
+    load: async () => await import('./memory.ts'),
+  },
+  api: {
+    summary: "the same calls by the same client to a containerd and to an agent; --large: 500 tasks' metrics",
+    load: async () => await import('./api.ts'),
+  },
+  scrape: {
+    summary: 'what a scrape of /metrics costs with 100, 400 and 1000 tasks',
+    load: async () => await import('./scrape.ts'),
+  },
 };
 
-const names = process.argv.slice(2);
+const usage = `npm run bench [-- NAME… --large]: measures the parts that are named, or all
+
+${Object.entries(benches)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .join('\n')}`;
+
+const args = process.argv.slice(2);
+const large = args.includes('--large');
+const names = args.filter((name) => name !== '--large');
+if (names.includes('--help') || names.includes('-h')) {
+  console.log(usage);
+  process.exit(0);
+}
 const unknown = names.filter((name) => !Object.hasOwn(benches, name));
 if (unknown.length > 0) {
-  console.error(`no bench ${unknown.join(', ')}: there are ${Object.keys(benches).join(', ')}`);
+  console.error(`no bench ${unknown.join(', ')}\n\n${usage}`);
   process.exit(2);
 }
 if (process.getuid?.() !== 0) {
@@ -28,7 +60,7 @@ if (process.getuid?.() !== 0) {
 setInterval(() => {}, 60_000);
 for (const name of names.length > 0 ? names : Object.keys(benches)) {
   console.log(`\n${name} (load ${loadavg()[0]?.toFixed(1)})\n`);
-  const bench = await benches[name]?.();
-  await bench?.run();
+  const bench = await benches[name]?.load();
+  await bench?.run({ large });
 }
 process.exit(0);

@@ -1,32 +1,31 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { makeTestNode, type TestNode } from '../test/support/node.ts';
 import { printTable } from './measure.ts';
+import { buildProgram, mb, memoryOf, processesNamed, type Memory } from './program.ts';
 
 const tasks = 100;
-const program = resolve('dist/runlet.js');
 const patienceMs = 180_000;
 
 /** What an agent takes without a task and with a hundred idle ones, and what a monitor takes. */
 export async function run(): Promise<void> {
-  const builder = ['node_modules/rolldown/bin/cli.mjs', '-c', 'rolldown.config.ts', '--log-level', 'warn'];
-  execFileSync(process.execPath, builder, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const program = buildProgram();
   const node = makeTestNode();
   const manifests = join(node.folder, 'manifests');
   mkdirSync(manifests);
-  const agent = startAgent(node, manifests);
+  const agent = startAgent(program, node, manifests);
   try {
-    await until(() => listed(node) === 0, 'the agent answers');
+    await until(() => listed(program, node) === 0, 'the agent answers');
     const empty = await settled(agent);
     writeFileSync(
       join(manifests, 'all.yaml'),
       Array.from({ length: tasks }, (_, at) => nodeTask(node, at)).join('---\n'),
     );
-    await until(() => listed(node) === tasks, `${tasks} tasks run`);
+    await until(() => listed(program, node) === tasks, `${tasks} tasks run`);
     const full = await settled(agent);
-    const monitors = processes(node, 'conmon').map((pid) => memory(pid));
+    const monitors = processesNamed(node.running(), 'conmon').map(memoryOf);
     printTable(
       ['MB', 'resident', 'proportional', 'aim'],
       [
@@ -36,7 +35,7 @@ export async function run(): Promise<void> {
       ],
     );
     rmSync(join(manifests, 'all.yaml'));
-    await until(() => listed(node) === 0, 'all tasks are gone');
+    await until(() => listed(program, node) === 0, 'all tasks are gone');
   } finally {
     agent.kill('SIGTERM');
     await once(agent, 'exit');
@@ -44,7 +43,7 @@ export async function run(): Promise<void> {
   }
 }
 
-function startAgent(node: TestNode, manifests: string): ChildProcess {
+function startAgent(program: string, node: TestNode, manifests: string): ChildProcess {
   const places = ['--address', node.socket, '--root', node.root, '--state', node.state, '--log-dir', node.logs];
   const rest = ['--cgroup-parent', node.cgroupParent, '--manifests', manifests, '--rootfs-allow', node.folder];
   const args = [program, 'agent', ...places, ...rest, '--metrics-address', '127.0.0.1:0', '--log-level', 'error'];
@@ -61,7 +60,7 @@ function nodeTask(node: TestNode, at: number): string {
 }
 
 /** How many tasks run; undefined while the agent does not answer. */
-function listed(node: TestNode): number | undefined {
+function listed(program: string, node: TestNode): number | undefined {
   try {
     const args = [program, '--address', node.socket, 'ps', '-o', 'json'];
     const all = JSON.parse(
@@ -75,38 +74,18 @@ function listed(node: TestNode): number | undefined {
   }
 }
 
-interface Memory {
-  readonly rss: number;
-  readonly pss: number;
-}
-
 /** The least of some seconds: what is waiting to be collected is not needed. */
 async function settled(agent: ChildProcess): Promise<Memory> {
   const seen: Memory[] = [];
   for (let second = 0; second < 15; second += 1) {
     await new Promise((done) => setTimeout(done, 1000));
-    seen.push(memory(agent.pid ?? 0));
+    seen.push(memoryOf(agent.pid ?? 0));
   }
   return seen.toSorted((left, right) => left.rss - right.rss)[0] ?? { rss: Number.NaN, pss: Number.NaN };
 }
 
-/** In KiB, proc(5). */
-function memory(pid: number): Memory {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const value = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1]);
-  return { rss: value('Rss'), pss: value('Pss') };
-}
-
-function processes(node: TestNode, name: string): readonly number[] {
-  return node.running().filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name);
-}
-
 function mean(all: readonly Memory[], of: keyof Memory): number {
   return all.reduce((sum, each) => sum + each[of], 0) / all.length;
-}
-
-function mb(kib: number): string {
-  return ((kib * 1024) / 1e6).toFixed(2);
 }
 
 async function until(good: () => boolean, what: string): Promise<void> {

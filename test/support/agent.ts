@@ -79,8 +79,8 @@ export class RunningAgent implements AsyncDisposable {
   }
 }
 
-/** Makes one; `clean` ends its agents and everything that they made. */
-export function makeAgentNode(): AgentNode {
+/** Makes one; `clean` ends its agents and everything that they made. The agents' program is given where it is another than the sources. */
+export function makeAgentNode(program = main): AgentNode {
   const node = makeTestNode();
   const agents: RunningAgent[] = [];
   let count = 0;
@@ -88,7 +88,7 @@ export function makeAgentNode(): AgentNode {
     count += 1;
     const logFile = join(node.folder, `agent-${count}.log`);
     const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [main, 'agent', ...flagsOf(node), ...flags], {
+    const child = spawn(process.execPath, [program, 'agent', ...flagsOf(node), ...flags], {
       stdio: ['ignore', log, log],
       env: { PATH: process.env['PATH'], NODE_NAME: 'test-node', ...env },
     });
