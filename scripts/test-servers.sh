@@ -177,6 +177,7 @@ node() { kubernetes 'the node and control plane' kube-controller-manager kube-sc
 [ $# -gt 0 ] || fail 'say which: clients, servers, node'
 for part in "$@"; do case $part in clients | servers | node) ;; *) fail "no part is called $part: clients, servers, node" ;; esac; done
 mkdir -p "$BIN"
+cd / # the caller may remove the folder that it is in, and some programs mind
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
