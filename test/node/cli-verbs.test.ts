@@ -143,7 +143,7 @@ describe('the verbs', () => {
         await run('run', '--rm', '--rootfs', node.rootfs, 'true');
         return events.out;
       },
-      (out) => out.includes('/tasks/exit'),
+      (out) => /\/tasks\/exit.*\n/.test(out),
       'events come',
     );
     const exit = events.out.split('\n').find((line) => line.includes('/tasks/exit')) ?? '';
@@ -168,9 +168,15 @@ describe('the verbs', () => {
   });
 
   it('drain stops everything', async () => {
-    await background('a');
-    await background('b');
-    const drained = await run('drain', '--grace', '5s');
+    for (const id of ['a', 'b']) {
+      await background(id);
+      await eventually(
+        async () => (await run('logs', id)).stdout,
+        (text) => text.includes('ready'),
+        'it knows what to do when it is told to end',
+      );
+    }
+    const drained = await run('drain', '--grace', '30s');
     expect(drained.stdout.split('\n').toSorted()).toEqual(['', 'default/a stopped', 'default/b stopped']);
     expect(await ps('a')).toMatchObject({ status: 'stopped', exitStatus: 3 });
   });

@@ -119,11 +119,8 @@ describe('a monitor that is killed', () => {
 
 describe('a runtime that is killed in the middle of a create', () => {
   it('fails it and leaves nothing', async () => {
-    const created = tested.runtime.create(record(node, 't'), spec(node, sh('x')), {}).catch((error: unknown) => error);
-    const pid = await eventually(() => node.running().find(isRuntime) ?? 0, Boolean, 'the runtime runs');
-    process.kill(pid, 'SIGKILL');
-    const outcome = await created;
-    if (!(outcome instanceof Error)) await tested.runtime.delete(ref('t')); // it was too late
+    const killed = await eventually(killRuntimeOfACreate, Boolean, 'a runtime is caught at its work');
+    expect(killed).toBe(true);
     await eventually(
       () => node.leftovers(),
       (left) => left.length === 0,
@@ -133,8 +130,38 @@ describe('a runtime that is killed in the middle of a create', () => {
   });
 });
 
+/** Whether the runtime was killed before it had done its work; what it may have made instead is removed. */
+async function killRuntimeOfACreate(): Promise<boolean> {
+  const create = { over: false };
+  const created = tested.runtime
+    .create(record(node, 't'), spec(node, sh('x')), {})
+    .catch((error: unknown) => error)
+    .finally(() => (create.over = true));
+  let killed = false;
+  while (!create.over && !killed) {
+    killed = node.running().filter(isRuntime).some(kill);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const outcome = await created;
+  if (outcome instanceof Error) return killed;
+  await tested.runtime.delete(ref('t')); // it was too late
+  return false;
+}
+
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
+  }
+}
+
 function isRuntime(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.endsWith('runc') ?? false;
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.endsWith('runc') ?? false;
+  } catch {
+    return false; // it has just ended
+  }
 }
 
 describe('a KILL that meets a pause', () => {

@@ -105,20 +105,20 @@ describe('an image of a registry', () => {
   it('is not asked for again when it is there and need not be new', async () => {
     const { reference } = pushed('again');
     await store.ensure(reference, ifNotPresent);
-    const before = registry.requests('team/again');
+    const before = await registry.requests('team/again');
     await store.ensure(reference, ifNotPresent);
     await store.ensure(reference, { ...ifNotPresent, policy: 'Never' });
-    expect(registry.requests('team/again')).toBe(before);
+    expect(await registry.requests('team/again')).toBe(before);
   });
 
   it('is asked for, and not fetched, when it must be new and has not changed', async () => {
     const { reference } = pushed('unchanged');
     const first = await store.ensure(reference, always);
-    const before = registry.requests('team/unchanged');
-    const blobs = registry.requests('team/unchanged/blobs');
+    const before = await registry.requests('team/unchanged');
+    const blobs = await registry.requests('team/unchanged/blobs');
     expect(await store.ensure(reference, always)).toEqual(first);
-    expect(registry.requests('team/unchanged')).toBeGreaterThan(before);
-    expect(registry.requests('team/unchanged/blobs')).toBe(blobs);
+    expect(await registry.requests('team/unchanged')).toBeGreaterThan(before);
+    expect(await registry.requests('team/unchanged/blobs')).toBe(blobs);
   });
 
   it('follows a tag that moved, and leaves the old one to the tasks that have it', async () => {
@@ -149,7 +149,7 @@ describe('an image of a registry', () => {
     const { reference } = pushed('shared');
     const images = await Promise.all(Array.from({ length: 8 }, async () => await store.ensure(reference, always)));
     expect(new Set(images.map(({ imageId }) => imageId)).size).toBe(1);
-    expect(registry.requests(`team/shared/blobs/${images[0]?.imageId}`)).toBe(1);
+    expect(await registry.requests(`team/shared/blobs/${images[0]?.imageId}`)).toBe(1);
   });
 
   it('goes on being pulled for the others when one gives up', async () => {

@@ -123,11 +123,17 @@ describe('an agent with a folder of manifests', { timeout: 180_000 }, () => {
 
   it('stops gracefully: what heeds the signal ends itself, what does not is killed after the grace period', async () => {
     await manifests.start();
-    const polite = "trap 'echo told; exit 3' TERM; while :; do sleep 0.1; done";
+    const polite = "trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.1; done";
     const deaf = "trap '' TERM; while :; do sleep 0.1; done";
     const spec = { stopSignal: 'TERM', terminationGracePeriodSeconds: 1 };
-    manifests.put('polite', polite, { ...spec, runState: 'Paused', terminationGracePeriodSeconds: 60 });
+    manifests.put('polite', polite, { ...spec, terminationGracePeriodSeconds: 60 });
     manifests.put('deaf', deaf, spec);
+    await eventually(
+      () => logLines('polite').length,
+      (count) => count > 0,
+      'it knows what to do when it is told to end',
+    );
+    manifests.put('polite', polite, { ...spec, runState: 'Paused', terminationGracePeriodSeconds: 60 });
     await manifests.untilReady('polite', 'True/Paused');
     await manifests.untilReady('deaf', 'True/Running');
     manifests.put('polite', polite, { ...spec, runState: 'Stopped', terminationGracePeriodSeconds: 60 });
@@ -249,7 +255,7 @@ describe('an agent with a folder of manifests', { timeout: 180_000 }, () => {
 
   it('removes a finished object when its time is over until its file says something else', async () => {
     await manifests.start();
-    const spec = { restartPolicy: 'Never', ttlSecondsAfterFinished: 1 };
+    const spec = { restartPolicy: 'Never', ttlSecondsAfterFinished: 5 };
     manifests.put('job', 'exit 0', spec);
     await manifests.untilReady('job', 'True/Completed');
     const first = (await manifests.inspect('job'))?.metadata.uid;

@@ -66,8 +66,8 @@ describe('the set-up', () => {
     stand('apt-get', `case "$*" in *install*) echo 'E: no such package'; exit 100 ;; esac`);
     const { status, lines } = sh('scripts/packages.sh', 'image');
     expect(status).toBe(1);
-    expect(lines[0]).toBe('runlet: installing Debian packages: buildah mmdebstrap skopeo');
+    expect(lines[0]).toBe('runlet: installing Debian packages: buildah mmdebstrap debian-archive-keyring skopeo git');
     expect(lines).toContain('E: no such package');
-    expect(lines.at(-1)).toBe('runlet: cannot install buildah mmdebstrap skopeo');
+    expect(lines.at(-1)).toBe('runlet: cannot install buildah mmdebstrap debian-archive-keyring skopeo git');
   });
 });

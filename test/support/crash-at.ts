@@ -1,7 +1,8 @@
 /**
  * Loaded before a program with `--import`: once the program has armed it, every step that outlives a process is counted
  * (a file written, renamed or removed, a program started, a signal sent), and before step number CRASH_AT the program
- * kills itself as `kill -9` would. With CRASH_AT past the last step it runs to its end.
+ * kills itself as `kill -9` would. With CRASH_AT past the last step it runs to its end, and leaves the number of its steps in
+ * the file that STEPS_FILE names, if any.
  */
 import childProcess from 'node:child_process';
 import fs from 'node:fs';
@@ -11,6 +12,7 @@ const crashAt = Number(process.env['CRASH_AT']);
 let armed = false;
 let steps = 0;
 const kill = process.kill.bind(process);
+const writeFile = fs.writeFileSync;
 
 function step(): void {
   if (!armed) return;
@@ -54,6 +56,9 @@ count(fs.promises, ['open'], ([, flags]) => flags === 'w');
 count(childProcess, ['spawn']);
 count(process, ['kill'], ([, signal]) => signal !== 0);
 syncBuiltinESMExports();
+
+const stepsFile = process.env['STEPS_FILE'];
+if (stepsFile !== undefined) process.on('exit', () => writeFile(stepsFile, String(steps)));
 
 /** Begins to count; called by the program under test. */
 (globalThis as { armCrash?: () => void }).armCrash = () => {

@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { eventually } from './node.ts';
 
 /** A real registry on a free port of loopback. */
 export interface TestRegistry extends AsyncDisposable {
   /** `127.0.0.1:port`. */
   readonly host: string;
-  /** How often it was asked for something (GET) whose path holds a text. */
-  requests(text: string): number;
+  /** How often it was asked until now for something (GET) whose path holds a text. */
+  requests(text: string): Promise<number>;
 }
 
 /** The name and password that a registry with `auth` asks for. */
@@ -41,9 +42,24 @@ export async function startRegistry(folder: string, options: { readonly auth?: b
     child.on('error', reject);
     child.on('exit', () => reject(new Error(`the registry ended: ${log}`)));
   });
+  let marks = 0;
+  /** Its log comes after its answers: waits until a question of our own is in it. */
+  const told = async () => {
+    marks += 1;
+    const mark = `mark=${marks}.`;
+    await (await fetch(`http://${host}/v2/?${mark}`)).text();
+    await eventually(
+      () => log.includes(mark),
+      (there) => there,
+      'the registry has logged a request',
+    );
+  };
   return {
     host,
-    requests: (text) => log.split('\n').filter((line) => isAnswer(line) && line.includes(text)).length,
+    requests: async (text) => {
+      await told();
+      return log.split('\n').filter((line) => isAnswer(line) && line.includes(text)).length;
+    },
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL');
       await ended;
