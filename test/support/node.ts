@@ -61,9 +61,9 @@ export function makeTestNode(): TestNode {
   };
 }
 
-/** Waits until something is so; fails with what it was after 45 seconds, which a loaded machine may need. */
+/** Waits until something is so; fails with what it was after a minute, which a loaded machine may need. */
 export async function eventually<T>(look: () => T | Promise<T>, good: (value: T) => boolean, what: string): Promise<T> {
-  const end = performance.now() + 45_000;
+  const end = performance.now() + 60_000;
   for (;;) {
     const value = await look();
     if (good(value)) return value;

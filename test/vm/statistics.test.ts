@@ -19,8 +19,8 @@ beforeAll(async () => {
   const failures = [...report].filter(([name]) => name.endsWith(' failed'));
   if (failures.length > 0) throw new Error(`cases failed in the machine: ${JSON.stringify(failures)}`);
   if (process.env['CAPTURE_FIXTURES']) captureFixtures();
-  // The kernel is taken from the archive once, which may take a minute; emulated, a run takes one, on a busy machine two.
-}, 300_000);
+  // The kernel is taken from the archive once, which may take a minute; emulated, a run takes one, on a busy machine some.
+}, 420_000);
 
 function measured(name: string): Measured {
   return report.get(name) as Measured;
