@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { unary } from '#api/client.ts';
+import { CgroupGroup } from '#cgroup/group.ts';
 import { Status } from '#api/gen/containerd/types/task.ts';
 import { makeAgentNode, type AgentNode, type RunningAgent } from '../support/agent.ts';
 import { ClientTask, ContainerdClient } from '../support/containerd-client.ts';
@@ -29,8 +30,11 @@ beforeEach(() => {
 afterEach(async () => {
   await removeAll();
   // The agent itself and the holders of its locks go on.
-  const left = node.leftovers().filter((what) => !/main\.ts agent|flock /.test(what));
-  if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
+  await eventually(
+    () => node.leftovers().filter((what) => !/main\.ts agent|flock /.test(what)),
+    (left) => left.length === 0,
+    'nothing is left behind',
+  );
 });
 
 /** Removes what a test left in its namespace, whatever has become of it. */
@@ -309,8 +313,9 @@ describe('a client of containerd', () => {
     const task = await client.container('a', sleep);
     await task.create();
     await task.update({ memory: { limit: 64 * 1024 * 1024 } });
-    const file = join('/sys/fs/cgroup/memory', node.cgroupParent, client.namespace, 'a', 'memory.limit_in_bytes');
-    expect(readFileSync(file, 'utf8')).toBe('67108864\n');
+    const group = new CgroupGroup(node.hierarchy, `${node.cgroupParent}/${client.namespace}/a`);
+    const name = node.hierarchy.version === 1 ? 'memory.limit_in_bytes' : 'memory.max';
+    expect(readFileSync(join(group.folder('memory') ?? '', name), 'utf8')).toBe('67108864\n');
   });
 
   it('names the runtime that is not there', async () => {

@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
+import { thaw } from '#cgroup/freezer.ts';
 import { CgroupGroup } from '#cgroup/group.ts';
 import { detectHierarchy, type Hierarchy } from '#cgroup/hierarchy.ts';
 import { mountsBelow } from '#host/mounts.ts';
@@ -52,6 +53,7 @@ export function makeTestNode(): TestNode {
     clean: async () => {
       for (const end = performance.now() + 30_000; performance.now() < end;) {
         for (const pid of [...running(), ...group.pids()]) kill(pid);
+        thawBelow(group);
         if (running().length === 0 && group.pids().length === 0 && (!group.exists || group.remove())) break;
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
@@ -101,6 +103,14 @@ function cgroupsBelow(group: CgroupGroup): string[] {
       .filter((name) => !name.startsWith('.'))
       .flatMap((name) => subfolders(join(folder, name)).map((id) => join(folder, name, id))),
   );
+}
+
+/** Under v1 what is frozen dies only once it is thawed. */
+function thawBelow(group: CgroupGroup): void {
+  const folder = group.folder('freezer');
+  if (folder === undefined) return;
+  for (const name of subfolders(folder)) thawBelow(new CgroupGroup(group.hierarchy, join(group.path, name)));
+  if (existsSync(folder)) thaw(group);
 }
 
 function subfolders(folder: string): string[] {
