@@ -32,6 +32,10 @@ const benches: Readonly<Record<string, Entry>> = {
     summary: 'what a scrape of /metrics costs with 100, 400 and 1000 tasks',
     load: async () => await import('./scrape.ts'),
   },
+  nodetask: {
+    summary: 'NodeTasks of a real API server until a watch sees them done; requests and CPU of the agent',
+    load: async () => await import('./nodetask.ts'),
+  },
 };
 
 const usage = `npm run bench [-- NAME… --large]: measures the parts that are named, or all
