@@ -5,12 +5,14 @@ import { flagOf, settings, variableOf, type RawSettings, type Setting } from '#c
 import { errorMessage, InvalidArgumentError, RunletError } from '#errors/errors.ts';
 import { createLog, type Log } from '#log/log.ts';
 import type { Shell } from './shell.ts';
+import { keepYoungGenerationSmall } from './young-generation.ts';
 
 /** From the signal until the agent leaves whatever is still under way; whoever stops it then need not kill it. */
 const leaveMs = 5000;
 
 /** `runlet agent`: runs the agent until SIGTERM or SIGINT. Resolves with the exit status: 2 for settings that are wrong. */
 export async function main(argv: readonly string[], shell: Shell): Promise<number> {
+  keepYoungGenerationSmall();
   const command = buildCommand(shell);
   try {
     command.parse([...argv], { from: 'user' });
