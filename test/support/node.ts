@@ -63,9 +63,14 @@ export function makeTestNode(): TestNode {
   };
 }
 
-/** Waits until something is so; fails with what it was after a minute, which a loaded machine may need. */
-export async function eventually<T>(look: () => T | Promise<T>, good: (value: T) => boolean, what: string): Promise<T> {
-  const end = performance.now() + 60_000;
+/** Waits until something is so; fails with what it was after `limitMs`, by default a minute, which a loaded machine may need. */
+export async function eventually<T>(
+  look: () => T | Promise<T>,
+  good: (value: T) => boolean,
+  what: string,
+  limitMs = 60_000,
+): Promise<T> {
+  const end = performance.now() + limitMs;
   for (;;) {
     const value = await look();
     if (good(value)) return value;

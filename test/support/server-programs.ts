@@ -36,12 +36,17 @@ export function clientProgram(name: 'kubectl' | 'helm'): string {
   return find(name);
 }
 
+/** The path of a program of a whole cluster's node and control plane. */
+export function nodeProgram(name: 'kubelet' | 'kube-controller-manager' | 'kube-scheduler'): string {
+  return find(name);
+}
+
 function find(name: string): string {
   const folders = [process.env['KUBEBUILDER_ASSETS'], madeHere, ...(process.env['PATH'] ?? '').split(delimiter)];
   const paths = folders.filter((folder) => folder).map((folder) => join(folder ?? '', name));
   const path = paths.find(isExecutable);
   if (path) return path;
-  throw new Error(`${name} is not on this machine: run "bash scripts/test-servers.sh clients servers"`);
+  throw new Error(`${name} is not on this machine: run "bash scripts/test-servers.sh clients servers node"`);
 }
 
 function isExecutable(path: string): boolean {
