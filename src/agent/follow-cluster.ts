@@ -7,6 +7,7 @@ import { TokenReviewAuthorizer } from '#kubernetes/authorizer/token-review.ts';
 import { inClusterAccess, type ClusterAccess } from '#kubernetes/client/access.ts';
 import { readKubeconfig } from '#kubernetes/client/kubeconfig.ts';
 import { clusterFolder, openCluster } from '#kubernetes/cluster/cluster.ts';
+import { OneShots } from '#kubernetes/one-shot/one-shots.ts';
 import { readPolicy } from '#kubernetes/policy/policy.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
 import type { Following, RunningDesiredState } from '../desired-state.ts';
@@ -33,6 +34,18 @@ export async function followCluster({ config, core, log, metrics }: Following): 
     metrics: metrics.client,
   });
   const { source, sink } = cluster;
+  const oneShots = new OneShots({
+    ...{ tasks, images, clock, log, source, containers: core.containers },
+    client: cluster.client,
+    events: cluster.events,
+    nodeName: config.nodeName,
+    root: config.root,
+    records: new JsonRecords(join(config.root, 'records', 'one-shots'), (error) =>
+      log.error({ err: error }, 'a record cannot be read; it is left as it is'),
+    ),
+    imageIdOf: (namespace, name) => cluster.statusOf({ namespace, name })?.imageID,
+    metrics: metrics.client,
+  });
   const reconciler = new Reconciler({
     ...{ source, sink, tasks, making, images, clock, log, machine, workers },
     records: new JsonRecords(join(config.root, 'records', 'nodetasks'), (error) =>
@@ -42,10 +55,12 @@ export async function followCluster({ config, core, log, metrics }: Following): 
     bootId: bootId(),
     defaultPidsLimit: config.defaultPidsLimit,
     trust: 'cluster',
+    checkpointOf: (task, imageDigest) => oneShots.checkpointOf(task, imageDigest),
     metrics: metrics.queue,
     ...(policy ? { policy } : {}),
   });
   await reconciler.start();
+  await oneShots.start();
   log.info({ server: access.server, node: config.nodeName }, 'following the cluster');
   return {
     view: reconciler,
@@ -57,6 +72,7 @@ export async function followCluster({ config, core, log, metrics }: Following): 
       return source.synced || source.keys().length > 0 || 'the API server has not been heard yet';
     },
     [Symbol.asyncDispose]: async () => {
+      await oneShots[Symbol.asyncDispose]();
       await reconciler[Symbol.asyncDispose]();
       await cluster[Symbol.asyncDispose]();
     },

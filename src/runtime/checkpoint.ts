@@ -39,7 +39,7 @@ export async function checkpointTask(
   let ended = false;
   try {
     const last = options.exit ? await lastNumbers(context, task) : undefined;
-    const result = await dump(context, task, options, folders);
+    const result = await dumpWhole(context, task, options, folders);
     ended = options.exit;
     if (last) task.finalSample = last;
     folders.keep();
@@ -52,6 +52,21 @@ export async function checkpointTask(
     else task.bundle.clearJournal();
     running.heldExit?.();
   }
+}
+
+/** The dump, after what is to be done while nothing moves: then the task stands still for both. */
+async function dumpWhole(
+  context: RuntimeContext,
+  task: SupervisedTask,
+  options: CheckpointOptions,
+  folders: DumpFolders,
+): Promise<CheckpointResult> {
+  if (!options.whileFrozen) return await dump(context, task, options, folders);
+  await freeze(task.group, (ms) => context.clock.sleep(ms));
+  const beganMs = context.clock.monotonicMs();
+  await options.whileFrozen();
+  await dump(context, task, options, folders);
+  return { frozenMs: context.clock.monotonicMs() - beganMs };
 }
 
 async function dump(

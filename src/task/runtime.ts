@@ -99,6 +99,8 @@ export interface CheckpointOptions {
   readonly terminal?: boolean;
   readonly fileLocks?: boolean;
   readonly emptyNamespaces?: readonly string[];
+  /** Called before the dump while every process stands still, such as to copy what they have written; what it throws ends the dump. */
+  readonly whileFrozen?: () => Promise<void>;
 }
 
 export interface CheckpointResult {

@@ -7,7 +7,8 @@ import type { ClusterAccess } from '../client/access.ts';
 import { KubernetesClient } from '../client/client.ts';
 import type { ClientMetrics } from '../client/client-metrics.ts';
 import { Transport } from '../client/transport.ts';
-import type { NodeTaskSink, NodeTaskSource, PodSecurityLevel } from '../reconcile/source.ts';
+import type { NodeTaskStatus } from '../node-task/types.ts';
+import type { NodeTaskSink, NodeTaskSource, ObjectIdentity, PodSecurityLevel } from '../reconcile/source.ts';
 import { ClusterConfig } from './cluster-config.ts';
 import { ClusterSource } from './cluster-source.ts';
 import { EventRecorder } from './event-recorder.ts';
@@ -37,6 +38,8 @@ export interface Cluster extends AsyncDisposable {
   readonly events: EventRecorder;
   /** Whether the API server answered last. */
   readonly connected: boolean;
+  /** The status that an object has there, as it was heard last. */
+  statusOf(object: Pick<ObjectIdentity, 'namespace' | 'name'>): NodeTaskStatus | undefined;
   /** What an administrator should know although all works, for readiness; empty when there is nothing. */
   notes(): readonly string[];
 }
@@ -73,6 +76,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     get connected() {
       return source.connected;
     },
+    statusOf: (object) => source.rawOf(object)?.['status'] as NodeTaskStatus | undefined,
     notes: () =>
       statuses.undeclared.map((field) => `the CRD in the cluster is older than this agent: ${field} is left out`),
     sink: {

@@ -4,9 +4,10 @@ import { UnavailableError, type RunletError } from '#errors/errors.ts';
 import type { KubernetesClient, PatchStep } from '../client/client.ts';
 import { isMissing, KubernetesError } from '../client/kubernetes-error.ts';
 import { readObject, type KubeObject } from '../client/object.ts';
+import { apiVersion } from '../node-task/fields.ts';
 import { cleanupFinalizer } from '../node-task/schema.ts';
 import type { ObjectIdentity } from '../reconcile/source.ts';
-import { objectPath, type Resource } from './resource.ts';
+import { nodeTasks, objectPath, type Resource } from './resource.ts';
 
 export interface ObjectWriterOptions {
   readonly client: KubernetesClient;
@@ -32,7 +33,8 @@ export class ObjectWriter {
   async claim(object: ObjectIdentity): Promise<void> {
     await this.#change(object, (found) => {
       if (!found || found.metadata.deletionTimestamp !== undefined) {
-        throw new UnavailableError(`NodeTask ${object.namespace}/${object.name} is gone: nothing is made of it`);
+        const { kind } = this.#options.resource;
+        throw new UnavailableError(`${kind} ${object.namespace}/${object.name} is gone: nothing is made of it`);
       }
       const finalizers = finalizersOf(found);
       if (finalizers.includes(cleanupFinalizer)) return undefined;
@@ -47,6 +49,18 @@ export class ObjectWriter {
     await this.#change(object, (found) => {
       const index = found ? finalizersOf(found).indexOf(cleanupFinalizer) : -1;
       return index < 0 ? undefined : { op: 'remove', path: `/metadata/finalizers/${index}` };
+    });
+  }
+
+  /** Makes it go with a NodeTask of its namespace. An object that is gone needs no owner. Throws UnavailableError. */
+  async own(object: ObjectIdentity, owner: Pick<ObjectIdentity, 'name' | 'uid'>): Promise<void> {
+    const reference = { apiVersion, kind: nodeTasks.kind, name: owner.name, uid: owner.uid };
+    await this.#change(object, (found) => {
+      const owners = found ? listOf(found, 'ownerReferences') : [];
+      if (!found || owners.some((one) => isOf(one, owner.uid))) return undefined;
+      return owners.length === 0
+        ? { op: 'add', path: '/metadata/ownerReferences', value: [reference] }
+        : { op: 'add', path: '/metadata/ownerReferences/-', value: reference };
     });
   }
 
@@ -83,7 +97,7 @@ export class ObjectWriter {
       },
       { clock, policy: retryPolicy, attempts, retryable: isOvertaken },
     ).catch((error: unknown) => {
-      throw unavailable(`cannot change the finalizer of ${resource.kind} ${object.namespace}/${object.name}`, error);
+      throw unavailable(`cannot change the metadata of ${resource.kind} ${object.namespace}/${object.name}`, error);
     });
   }
 
@@ -103,9 +117,17 @@ export class ObjectWriter {
   }
 }
 
-function finalizersOf({ metadata }: KubeObject): readonly unknown[] {
-  const finalizers = metadata['finalizers'];
-  return Array.isArray(finalizers) ? (finalizers as readonly unknown[]) : [];
+function finalizersOf(object: KubeObject): readonly unknown[] {
+  return listOf(object, 'finalizers');
+}
+
+function listOf({ metadata }: KubeObject, field: 'finalizers' | 'ownerReferences'): readonly unknown[] {
+  const list = metadata[field];
+  return Array.isArray(list) ? (list as readonly unknown[]) : [];
+}
+
+function isOf(owner: unknown, uid: string): boolean {
+  return typeof owner === 'object' && owner !== null && 'uid' in owner && owner.uid === uid;
 }
 
 /** A test of the patch failed (422, or 400 from old servers), another write came between (409), or the object went (404). */

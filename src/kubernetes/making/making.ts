@@ -25,6 +25,8 @@ export interface MakeOptions {
   readonly config: ConfigSource;
   /** A folder of CRIU images to restore from. */
   readonly restoreFrom?: string;
+  /** With it: a folder of what the task had written on top of its image. */
+  readonly restoreLayer?: string;
   /** Looks at the specification that would run, before anything is made of it; throws TerminalError where it may not. */
   readonly admit?: (spec: RuntimeSpec) => void | Promise<void>;
   readonly signal?: AbortSignal;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Rollback } from '#async/rollback.ts';
 import { exists, makeFolder } from '#host/files.ts';
+import { copyTree } from '#host/trees.ts';
 import type { Image, Images, RootfsSource } from '#images/images.ts';
 import type { MachineLimits } from '#oci/machine.ts';
 import { parseSignal } from '#oci/signal.ts';
@@ -49,6 +50,8 @@ export async function prepareTask(
   const image = await ensureImage(context, task, options);
   const rootfs = await context.images.rootfs(rootfsSource(task, image, options), refKey(ref), cancellable(options));
   undo.add(() => context.images.removeRootfs(refKey(ref)));
+  const { restoreLayer } = options;
+  if (restoreLayer !== undefined) await copyTree(restoreLayer, context.images.layerPath(refKey(ref)), options.signal);
   const user = await context.images.userOf(rootfs.lower, userText(task, options.user ?? image?.config.user));
   const fresh = !(await exists(volumesFolder(context.root, ref)));
   if (fresh) undo.add(() => removeVolumes(volumesFolder(context.root, ref)));

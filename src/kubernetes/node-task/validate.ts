@@ -60,7 +60,8 @@ function guarded(check: () => readonly Problem[]): readonly Problem[] {
   }
 }
 
-function withoutNulls(value: unknown): unknown {
+/** The same value without the fields that are null, which an API server takes as absent. */
+export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(

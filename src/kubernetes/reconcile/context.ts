@@ -2,6 +2,7 @@ import type { Clock } from '#async/clock.ts';
 import type { Images } from '#images/images.ts';
 import type { Log } from '#log/log.ts';
 import type { MachineLimits } from '#oci/machine.ts';
+import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { Task } from '#task/task.ts';
 import type { TaskManager } from '#task/task-manager.ts';
 import type { MakeOptions, TaskMaking } from '../making/making.ts';
@@ -30,10 +31,20 @@ export interface ReconcilerParts {
   /** Rules of the node's administrator, which narrow what the namespace's level allows; absent: none. */
   readonly policy?: TaskPolicy;
   /**
-   * The folder of CRIU images of a checkpoint that an object is to be restored from. Throws UnavailableError while it is not
-   * ready, TerminalError (`RestoreRefused`).
+   * The checkpoint that an object is to be restored from; `imageDigest`: of the image that it would run. Throws
+   * UnavailableError while it is not ready, TerminalError (`RestoreRefused`).
    */
-  readonly checkpointFolder?: (task: NodeTask) => Promise<string>;
+  readonly checkpointOf?: (task: NodeTask, imageDigest: string | undefined) => Promise<SavedTask>;
+}
+
+/** What a checkpoint left of a task. */
+export interface SavedTask {
+  /** Folder of CRIU's images. */
+  readonly images: string;
+  /** Folder of what the task had written on top of its image; absent when that was nothing. */
+  readonly layer?: string;
+  /** Whether its processes have the rights that this specification gives. Throws TerminalError (`RestoreRefused`). */
+  check(spec: RuntimeSpec): void;
 }
 
 /** What a node's administrator lets tasks be. Its checks throw TerminalError (`PolicyViolation`) naming field and rule. */

@@ -3,7 +3,7 @@ import { backoffMs, type BackoffPolicy } from '#async/backoff.ts';
 import { imagePullPolicyOf } from '../node-task/image-reference.ts';
 import type { NodeTask } from '../node-task/types.ts';
 import { checkLevel, underLevel } from '../security/judge.ts';
-import type { ReconcilerContext } from './context.ts';
+import type { ReconcilerContext, SavedTask } from './context.ts';
 import { troubleReason, type MakingJob } from './making-job.ts';
 import { toTaskRef } from './names.ts';
 import { toOwner } from './owner.ts';
@@ -44,10 +44,10 @@ async function makeTask(
   policy?.checkSource(task);
   policy?.checkLimits(task.spec.resources, context.defaultPidsLimit);
   await claim(context, object);
-  const pulled = await ensureImage(context, object, job);
+  const { task: pulled, digest } = await ensureImage(context, object, job);
   const asked = await source.podSecurityLevel(object.namespace);
   const level = policy?.levelOf(object.namespace, asked) ?? asked;
-  const restoreFrom = await checkpointOf(context, task, job);
+  const saved = await checkpointOf(context, task, job, digest);
   const made = await making.make(underLevel(pulled, level), {
     ref: toTaskRef(object),
     attempt: job.attempt,
@@ -55,10 +55,14 @@ async function makeTask(
     owner: toOwner(object, task),
     config: source.config,
     signal: job.signal,
-    admit: (spec) => checkLevel(task, level, spec),
+    admit: (spec) => {
+      checkLevel(task, level, spec);
+      saved?.check(spec);
+    },
     onWarning: (text) => warnOnce(context, object, text),
     ...(baseDir === undefined ? {} : { baseDir }),
-    ...(restoreFrom === undefined ? {} : { restoreFrom }),
+    ...(saved ? { restoreFrom: saved.images } : {}),
+    ...(saved?.layer === undefined ? {} : { restoreLayer: saved.layer }),
   });
   const record = records.get(object.uid);
   if (record) {
@@ -92,12 +96,12 @@ async function ensureImage(
   context: ReconcilerContext,
   object: SourceObject & { readonly task: NodeTask },
   job: MakingJob,
-): Promise<NodeTask> {
+): Promise<{ readonly task: NodeTask; readonly digest?: string }> {
   const { task } = object;
   const { image } = task.spec;
-  if (image === undefined) return task;
+  if (image === undefined) return { task };
   job.step = 'image';
-  await context.images.ensure(image, {
+  const { digest } = await context.images.ensure(image, {
     policy: imagePullPolicyOf(task.spec),
     localPaths: context.trust !== 'cluster',
     signal: job.signal,
@@ -109,7 +113,7 @@ async function ensureImage(
   }
   job.phase = 'making';
   job.step = 'making';
-  return { ...task, spec: { ...task.spec, imagePullPolicy: 'IfNotPresent' } };
+  return { task: { ...task, spec: { ...task.spec, imagePullPolicy: 'IfNotPresent' } }, digest };
 }
 
 /** An image that is here already needs no pulling, and nobody is told of one. */
@@ -121,9 +125,14 @@ function beginPulling(context: ReconcilerContext, object: SourceObject, job: Mak
 }
 
 /** Only the first start of an object is from a checkpoint. */
-async function checkpointOf(context: ReconcilerContext, task: NodeTask, job: MakingJob): Promise<string | undefined> {
+async function checkpointOf(
+  context: ReconcilerContext,
+  task: NodeTask,
+  job: MakingJob,
+  imageDigest: string | undefined,
+): Promise<SavedTask | undefined> {
   if (task.spec.restoreFrom === undefined || job.attempt > 0) return undefined;
-  if (context.checkpointFolder) return await context.checkpointFolder(task);
+  if (context.checkpointOf) return await context.checkpointOf(task, imageDigest);
   throw new TerminalError('RestoreRefused', 'spec.restoreFrom: this agent keeps no checkpoints');
 }
 

@@ -1,0 +1,74 @@
+import type { Clock } from '#async/clock.ts';
+import type { Records } from '#task/records.ts';
+import type { ObjectIdentity } from '../reconcile/source.ts';
+import type { OneShotRecord, Outcome } from './record.ts';
+import type { OneShotRequest } from './request.ts';
+
+/** The journals of all requests of the node, in memory and durably: disk first. */
+export class Journal {
+  readonly #records: Records<OneShotRecord>;
+  readonly #clock: Clock;
+  readonly #known = new Map<string, OneShotRecord>();
+
+  constructor(records: Records<OneShotRecord>, clock: Clock) {
+    this.#records = records;
+    this.#clock = clock;
+  }
+
+  /** Reads what a former agent wrote. Before anything else. */
+  async load(): Promise<void> {
+    for (const record of await this.#records.load()) this.#known.set(record.uid, record);
+  }
+
+  get(uid: string): OneShotRecord | undefined {
+    return this.#known.get(uid);
+  }
+
+  /** Every request of this name, also former ones. */
+  named({ namespace, name }: Pick<ObjectIdentity, 'namespace' | 'name'>, kind: string): readonly OneShotRecord[] {
+    return this.all().filter((one) => one.kind === kind && one.name === name && one.namespace === namespace);
+  }
+
+  all(): readonly OneShotRecord[] {
+    return [...this.#known.values()];
+  }
+
+  /**
+   * Does an act at most once, over any crash: that it begins is on disk before `act` is called, and its outcome is when this
+   * resolves. Undefined from `act`: the agent leaves, and nobody will know. Throws when the disk does not take the beginning;
+   * then nothing was done.
+   */
+  async once(
+    request: OneShotRequest,
+    taskUID: string,
+    act: (begun: OneShotRecord) => Promise<Outcome | undefined>,
+  ): Promise<void> {
+    const begun = { ...whose(request), taskUID, begunAtMs: this.#clock.nowMs() };
+    if (this.get(request.uid)) return;
+    await this.#put(begun);
+    const outcome = await act(begun);
+    if (outcome) await this.#put({ ...begun, outcome: { ...outcome, finishedAtMs: this.#clock.nowMs() } });
+  }
+
+  /** Writes down how it ended without having been done, or that nobody knows. */
+  async conclude(request: OneShotRequest, outcome: Outcome): Promise<void> {
+    const taskUID = request.reported.taskUID;
+    const before = this.get(request.uid) ?? { ...whose(request), ...(taskUID === undefined ? {} : { taskUID }) };
+    await this.#put({ ...before, outcome: { ...outcome, finishedAtMs: this.#clock.nowMs() } });
+  }
+
+  /** The object is gone. */
+  async forget(uid: string): Promise<void> {
+    await this.#records.remove(uid);
+    this.#known.delete(uid);
+  }
+
+  async #put(record: OneShotRecord): Promise<void> {
+    await this.#records.put(record.uid, record);
+    this.#known.set(record.uid, record);
+  }
+}
+
+function whose({ kind, namespace, name, uid }: OneShotRequest): ObjectIdentity & Pick<OneShotRecord, 'kind'> {
+  return { kind, namespace, name, uid };
+}

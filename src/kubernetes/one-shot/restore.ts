@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { TerminalError, UnavailableError } from '#errors/errors.ts';
+import { exists } from '#host/files.ts';
+import type { RuntimeSpec } from '#oci/runtime-spec.ts';
+import type { NodeTask, NodeTaskSpec } from '../node-task/types.ts';
+import type { SavedTask } from '../reconcile/context.ts';
+import { checkpointPath, checkpointPlaces, readManifest, type CheckpointManifest } from './checkpoint-folder.ts';
+import type { Outcome } from './record.ts';
+import type { OneShotRequest } from './request.ts';
+
+/** Fields of a NodeTask that say what its processes hold on to. */
+const sameFields = ['image', 'rootfs', 'volumes', 'volumeMounts', 'tty', 'stdin'] as const;
+
+/** What of a specification must be as recorded, with the field of the NodeTask that it comes from. */
+const sameParts: readonly (readonly [field: string, part: (spec: RuntimeSpec) => unknown])[] = [
+  ['spec.securityContext.runAsUser', ({ process }) => process?.user],
+  ['spec.securityContext.capabilities', ({ process }) => process?.capabilities],
+  ['spec.securityContext.allowPrivilegeEscalation', ({ process }) => process?.noNewPrivileges],
+  ['spec.securityContext.appArmorProfile', ({ process }) => process?.apparmorProfile],
+  ['spec.securityContext.seccompProfile', ({ linux }) => linux?.seccomp],
+  ['spec.securityContext.procMount', ({ linux }) => [linux?.maskedPaths, linux?.readonlyPaths]],
+  ['spec.securityContext.privileged', ({ linux }) => [linux?.devices, linux?.resources?.devices]],
+  ['spec.securityContext.readOnlyRootFilesystem', ({ root }) => root?.readonly],
+  ['spec.network.mode', ({ linux }) => linux?.namespaces?.map(({ type }) => type).toSorted()],
+];
+
+/** The checkpoint that is named, as far as it is known here. */
+export interface NamedCheckpoint {
+  /** The agent's durable folder. */
+  readonly root: string;
+  readonly name: string;
+  readonly request: OneShotRequest | undefined;
+  readonly state: Outcome['state'] | undefined;
+}
+
+/**
+ * What a task is restored from, when it is the same that was dumped. Throws UnavailableError while it is not ready,
+ * TerminalError (`RestoreRefused`) that names what differs.
+ */
+export async function savedTask(
+  checkpoint: NamedCheckpoint,
+  task: NodeTask,
+  imageDigest: string | undefined,
+): Promise<SavedTask> {
+  const { name, request, state } = checkpoint;
+  const missing = (why: string) =>
+    new UnavailableError(`spec.restoreFrom.checkpointName: NodeTaskCheckpoint ${name} ${why}`);
+  if (!request) throw missing('is not there on this node');
+  if (state !== 'Succeeded') throw missing(state ? `has no data: its state is ${state}` : 'is not ready');
+  const folder = join(checkpoint.root, checkpointPath(request));
+  const manifest = await readManifest(folder);
+  if (manifest?.uid !== request.uid) throw missing('has no data on this node any more');
+  checkSameTask(manifest, task.spec, imageDigest);
+  const { images, upper } = checkpointPlaces(folder);
+  const layer = (await exists(upper)) ? { layer: upper } : {};
+  return { images, ...layer, check: (spec) => checkSameRights(manifest, spec) };
+}
+
+/**
+ * Whether a task is the one that was recorded, as far as its own fields say; `imageDigest`: of the image that it would run.
+ * Throws TerminalError (`RestoreRefused`) that names the first field that differs.
+ */
+export function checkSameTask(
+  { spec: recorded, imageDigest: recordedDigest }: CheckpointManifest,
+  spec: NodeTaskSpec,
+  imageDigest: string | undefined,
+): void {
+  const differs = sameFields.find((field) => !isDeepStrictEqual(plain(recorded[field]), plain(spec[field])));
+  if (differs) refuse(`spec.${differs}`);
+  if (recordedDigest !== imageDigest) refuse('spec.image', 'its tag leads to another image by now');
+}
+
+/**
+ * The same for what would run. The processes of a checkpoint come back with the user, capabilities and filters that they had:
+ * they must be those that the task would get now.
+ */
+export function checkSameRights({ runtime }: CheckpointManifest, spec: RuntimeSpec): void {
+  const recorded = runtime as RuntimeSpec;
+  const differs = sameParts.find(([, part]) => !isDeepStrictEqual(plain(part(recorded)), plain(part(spec))));
+  if (differs) refuse(differs[0]);
+}
+
+function refuse(field: string, why = 'it is not what the checkpoint was taken with'): never {
+  throw new TerminalError('RestoreRefused', `${field}: ${why}; take it over from the task that was dumped`);
+}
+
+/** As JSON has it: what is undefined is absent. */
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
+}
