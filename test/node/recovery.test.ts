@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FoundTask } from '#task/runtime.ts';
 import { eventually, makeTestNode, type TestNode } from '../support/node.ts';
+import { stepsToTry } from '../support/crash-steps.ts';
 import { installedCriu } from '../support/criu.ts';
 import { makeRuntime, record, ref, spec } from '../support/runtime.ts';
 
@@ -17,9 +18,6 @@ beforeEach(() => {
 afterEach(async () => {
   await node.clean();
 });
-
-/** How many steps of one verb are tried at most, evenly spread from the first on: with all of them a slow machine takes too long. */
-const mostTries = Number(process.env['RUNLET_TEST_STEPS'] ?? 8);
 
 const stepsFile = () => join(node.folder, 'steps');
 
@@ -119,9 +117,7 @@ describe('an agent killed -9 at any step', () => {
       const steps = countSteps(verb);
       await expectMended(verb, `${verb} that was not killed`);
       expect(steps, 'steps').toBeGreaterThan(1);
-      const stride = Math.max(1, (steps - 1) / (mostTries - 1));
-      for (let at = 1; at <= steps + 0.5; at += stride) {
-        const step = Math.round(at);
+      for (const step of stepsToTry(steps)) {
         crashed(verb, step); // its last steps may be fewer this time: then it has come to its end
         await expectMended(verb, `killed before step ${step} of ${verb}`);
       }
