@@ -75,7 +75,7 @@ export interface ObjectEvent {
 export interface NodeTaskSink {
   /**
    * Takes the newest status, whole. Returns at once and never throws: it is written when it may be, and only the newest;
-   * `urgent` (an end) goes before the rate limit.
+   * `urgent` (an end, or what was asked for is so) goes before the rate limit.
    */
   status(object: ObjectIdentity, status: NodeTaskStatus, options: { readonly urgent: boolean }): void;
   /** Returns at once and never throws; equal events close together may be one with a count. */

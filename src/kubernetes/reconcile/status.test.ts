@@ -136,9 +136,14 @@ describe('nodeTaskStatus', () => {
     expect(ready).toMatchObject({ status: 'True', lastTransitionTime: '2023-11-14T22:13:20Z' });
   });
 
-  it('is urgent when it tells of an end, and not otherwise', () => {
+  it('is urgent when it tells of an end, or that what was asked for is so now, and not otherwise', () => {
+    const pending = nodeTaskStatus(view({}), { containerId: 'x' });
     const running = nodeTaskStatus(view({ record: begun, live }), { containerId: 'x' });
     const over = nodeTaskStatus(view({ record: endedWith(0) }), { containerId: 'x' });
-    expect([isUrgent(undefined, running), isUrgent(running, over), isUrgent(over, over)]).toEqual([false, true, false]);
+    expect([isUrgent(undefined, pending), isUrgent(pending, pending)]).toEqual([false, false]);
+    expect([isUrgent(pending, running), isUrgent(running, running)]).toEqual([true, false]);
+    expect([isUrgent(running, over), isUrgent(over, over)]).toEqual([true, false]);
+    const conditions = running.conditions?.map((each) => ({ ...each, observedGeneration: 99 })) ?? [];
+    expect(isUrgent(running, { ...running, conditions })).toBe(true);
   });
 });

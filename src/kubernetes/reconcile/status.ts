@@ -39,9 +39,21 @@ export function nodeTaskStatus(view: View, facts: StatusFacts): NodeTaskStatus {
   });
 }
 
-/** Whether a status says an end: such a one is written before others. */
+/**
+ * Whether somebody waits for just this status: an end, or that what was asked for is so now. Such a one goes before the rate
+ * limit; there is at most one for each change of the object and each start, and starts have their own back-off.
+ */
 export function isUrgent(before: NodeTaskStatus | undefined, after: NodeTaskStatus): boolean {
-  return outcomeOf(before) !== outcomeOf(after) || (after.state === 'Stopped' && before?.state !== 'Stopped');
+  if (outcomeOf(before) !== outcomeOf(after)) return true;
+  if (after.state === 'Stopped' && before?.state !== 'Stopped') return true;
+  const reached = reachedGeneration(after);
+  return reached !== undefined && reached !== reachedGeneration(before);
+}
+
+/** The generation of the object whose wish is fulfilled. */
+function reachedGeneration(status: NodeTaskStatus | undefined): number | undefined {
+  const ready = conditionOf(status, 'Ready');
+  return ready?.status === 'True' ? (ready.observedGeneration ?? 0) : undefined;
 }
 
 function outcomeOf(status: NodeTaskStatus | undefined): string {
