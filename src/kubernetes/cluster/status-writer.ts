@@ -168,7 +168,9 @@ export class StatusWriter implements AsyncDisposable {
     // Somebody else wrote in between: ask for the version, and whether it is still the same object.
     if (error instanceof KubernetesError && error.status === 409) pending.overtaken = true;
     const retryMs = Math.round(this.#queue.retry(key));
-    log.debug({ object: key, err: error, retryMs }, 'cannot write a status; trying again');
+    // What a server refuses for good is ours to mend; what it could not do now passes.
+    const level = error instanceof KubernetesError && error.status === 422 ? 'warn' : 'debug';
+    log[level]({ object: key, err: error, retryMs }, 'cannot write a status; trying again');
   }
 
   /** Takes fields into account that the server's CRD lacks. Whether there was a new one. */

@@ -1,5 +1,5 @@
 import { toTime } from '../reconcile/time.ts';
-import type { OneShotRecord } from './record.ts';
+import type { OneShotRecord, Result } from './record.ts';
 import type { OneShotRequest } from './request.ts';
 import type { OneShotCondition, OneShotState } from './schema-status.ts';
 import type { OneShotKind } from './schema.ts';
@@ -38,9 +38,14 @@ export function oneShotStatus(
     ...(taskUID === undefined ? {} : { taskUID }),
     ...(begunAtMs === undefined ? {} : { startedAt: toTime(begunAtMs) }),
     ...(outcome ? { finishedAt: toTime(outcome.finishedAtMs) } : {}),
-    ...outcome?.result,
+    ...sayable(outcome?.result),
     conditions: conditionsOf(request, record, { reason, message }),
   };
+}
+
+/** Old API servers take an empty text of a status for null and refuse it: what was not written stays absent. */
+function sayable(result: Result | undefined): Result {
+  return Object.fromEntries(Object.entries(result ?? {}).filter(([, value]) => value !== ''));
 }
 
 function said(
