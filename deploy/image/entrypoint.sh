@@ -39,11 +39,16 @@ STARTER
   mv -T "$new" "$target"
 }
 
-# A monitor's command line names the folder that it was started from.
+# A monitor's command line names the folder that it was started from. All are read before any is compared: a grep for the folder
+# would find its own arguments.
 remove_others() {
+  running=$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n')
   for folder in "$(dirname "$1")"/*; do
     [ "$folder" != "$1" ] && [ -d "$folder" ] || continue
-    cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -qF "$folder/" || rm -rf "$folder"
+    case $running in
+      *"$folder/"*) ;;
+      *) rm -rf "$folder" ;;
+    esac
   done
 }
 
