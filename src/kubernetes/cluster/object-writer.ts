@@ -117,7 +117,8 @@ export class ObjectWriter {
   }
 }
 
-function finalizersOf(object: KubeObject): readonly unknown[] {
+/** The finalizers of an object, as they stand. */
+export function finalizersOf(object: KubeObject): readonly unknown[] {
   return listOf(object, 'finalizers');
 }
 

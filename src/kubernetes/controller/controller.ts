@@ -9,6 +9,7 @@ import { Store } from '../client/store.ts';
 import { ObjectWriter } from '../cluster/object-writer.ts';
 import { collectionPath, objectPath, type Resource } from '../cluster/resource.ts';
 import { apiVersion } from '../node-task/fields.ts';
+import { toTime } from '../reconcile/time.ts';
 import { WorkQueue } from '../reconcile/work-queue.ts';
 import { isAgent, NodeView, type Labels } from './node-view.ts';
 import { planObject, type ControllerAction } from './plan.ts';
@@ -136,7 +137,7 @@ export class LostNodeController {
     const verdict = judge(node, this.#view.facts(node), clock.monotonicMs(), graceMs);
     if (verdict.kind === 'waiting') this.#queue.addAfter(node, verdict.lookAfterMs);
     for (const { kind, object } of objects) {
-      for (const action of planObject(kind.resource, object, verdict, nowIso(clock))) {
+      for (const action of planObject(kind.resource, object, verdict, toTime(clock.nowMs()))) {
         await this.#carryOut(kind, object, action, signal);
         const { namespace, name } = object.metadata;
         log.info({ kind: kind.resource.kind, namespace, name, node, action: action.kind }, verdict.kind);
@@ -172,8 +173,4 @@ export class LostNodeController {
 function nodeOf(object: KubeObject | undefined): string | undefined {
   const { nodeName } = (object?.['spec'] ?? {}) as { readonly nodeName?: string };
   return nodeName;
-}
-
-function nowIso(clock: Clock): string {
-  return `${new Date(clock.nowMs()).toISOString().slice(0, 19)}Z`;
 }

@@ -1,9 +1,5 @@
 import { nodeTasks, type Resource } from '../cluster/resource.ts';
+import { oneShotResources } from '../one-shot/request-source.ts';
 
 /** Every kind of ours; NodeTask first. */
-export const allKinds: readonly Resource[] = [
-  nodeTasks,
-  { kind: 'NodeTaskExec', plural: 'nodetaskexecs' },
-  { kind: 'NodeTaskSignal', plural: 'nodetasksignals' },
-  { kind: 'NodeTaskCheckpoint', plural: 'nodetaskcheckpoints' },
-];
+export const allKinds: readonly Resource[] = [nodeTasks, ...Object.values(oneShotResources)];

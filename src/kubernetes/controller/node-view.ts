@@ -22,6 +22,14 @@ export function isAgent({ metadata }: KubeObject, labels: Labels): boolean {
   return Object.entries(labels).every(([name, value]) => own[name] === value);
 }
 
+/** Whether a pod says that it is ready. */
+export function isReady(pod: KubeObject): boolean {
+  const { conditions = [] } = (pod['status'] ?? {}) as {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+}
+
 /** What the cluster says of its nodes and agents, and since when. */
 export class NodeView {
   readonly #nodes: Store;
@@ -62,9 +70,6 @@ export class NodeView {
   #isReadyAgent(pod: KubeObject | undefined, node: string): boolean {
     if (!pod || pod.metadata.deletionTimestamp !== undefined) return false;
     const { nodeName } = (pod['spec'] ?? {}) as { readonly nodeName?: string };
-    const { conditions = [] } = (pod['status'] ?? {}) as {
-      readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-    };
-    return nodeName === node && conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+    return nodeName === node && isReady(pod);
   }
 }

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../client/object.ts';
+import { finalizersOf } from '../cluster/object-writer.ts';
 import type { Resource } from '../cluster/resource.ts';
 import { nodeTasks } from '../cluster/resource.ts';
 import { cleanupFinalizer } from '../node-task/schema.ts';
@@ -83,9 +84,4 @@ function hasCondition(object: KubeObject, wanted: Condition): boolean {
 function conditionsOf(object: KubeObject): readonly Condition[] {
   const { conditions } = (object['status'] ?? {}) as { readonly conditions?: readonly Condition[] };
   return Array.isArray(conditions) ? conditions : [];
-}
-
-function finalizersOf({ metadata }: KubeObject): readonly string[] {
-  const { finalizers } = metadata as { readonly finalizers?: readonly string[] };
-  return finalizers ?? [];
 }

@@ -8,7 +8,7 @@ import type { KubeObject } from '../client/object.ts';
 import { ObjectWriter } from '../cluster/object-writer.ts';
 import { collectionPath, nodeTasks, objectPath, type Resource } from '../cluster/resource.ts';
 import { allKinds } from './kinds.ts';
-import { isAgent, type Labels } from './node-view.ts';
+import { isAgent, isReady, type Labels } from './node-view.ts';
 
 export interface UninstallOptions {
   readonly client: KubernetesClient;
@@ -107,13 +107,6 @@ function isRunning(object: KubeObject): boolean {
   };
   if (conditions.some(({ type, reason }) => type === 'Ready' && reason === 'AgentLost')) return false;
   return state !== undefined && state !== 'Stopped';
-}
-
-function isReady(pod: KubeObject): boolean {
-  const { conditions = [] } = (pod['status'] ?? {}) as {
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-  };
-  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 }
 
 function specOf(object: KubeObject): { readonly runState?: string } {
