@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { absolutePath, apiVersion, list, objectName, pattern, taskName, text } from '#kubernetes/node-task/fields.ts';
-import { metadataSchema } from '#kubernetes/node-task/schema.ts';
+import { absolutePath, list, objectName, pattern, taskName, text } from '#kubernetes/node-task/fields.ts';
 import { checkpointStatusSchema, execStatusSchema, signalStatusSchema } from './schema-status.ts';
 
 /** Seconds until a finished NodeTaskExec or NodeTaskSignal is deleted when it does not say: an hour. */
@@ -99,25 +98,6 @@ export const publishedOneShotSchemas = {
   NodeTaskSignal: z.strictObject({ spec: signalSpecSchema, status: signalStatusSchema.exactOptional() }),
   NodeTaskCheckpoint: z.strictObject({ spec: checkpointSpecSchema, status: checkpointStatusSchema.exactOptional() }),
 } as const satisfies Record<OneShotKind, z.ZodType>;
-
-const metadata = metadataSchema.extend({ name: objectName });
-
-/** A whole NodeTaskExec. What stands in `status` is the agent's own writing and parsed where it is needed. */
-export const nodeTaskExecSchema = wholeObject('NodeTaskExec', execSpecSchema);
-/** A whole NodeTaskSignal. */
-export const nodeTaskSignalSchema = wholeObject('NodeTaskSignal', signalSpecSchema);
-/** A whole NodeTaskCheckpoint. */
-export const nodeTaskCheckpointSchema = wholeObject('NodeTaskCheckpoint', checkpointSpecSchema);
-
-function wholeObject<K extends OneShotKind, S extends z.ZodType>(kind: K, spec: S) {
-  return z.strictObject({
-    apiVersion: z.literal(apiVersion),
-    kind: z.literal(kind),
-    metadata,
-    spec,
-    status: z.unknown().exactOptional(),
-  });
-}
 
 /** A text that can be an argument or a variable's value: the kernel ends them at the first zero byte. */
 function noZero(maxLength: number): z.ZodString {
