@@ -33,8 +33,6 @@ const doors: Record<string, string[]> = {
   'prom-client': ['metrics'],
   'node:http': ['metrics'],
   undici: ['kubernetes'],
-  '@kubernetes/client-node': ['kubernetes'],
-  ws: ['kubernetes'],
   pino: ['log'],
   commander: ['cli'],
   'js-yaml': ['config', 'kubernetes'],
