@@ -105,6 +105,8 @@ describe('loadConfig', () => {
     [{ metricsAddress: '0.0.0.0:9620' }, 'metricsTlsCert): is required because --metrics-address is not on loopback'],
     [{ metricsTlsCert: '/c' }, 'metricsTlsKey): is required: certificate and key go together'],
     [{ metricsAuth: 'kubernetes' }, 'metricsAuth): kubernetes needs a cluster'],
+    [{ streamAddress: '127.0.0.1:1' }, 'streamAddress): needs a cluster'],
+    [{ kubernetes: true, streamAddress: '10.0.0.1:1' }, 'streamAddress): must be on loopback'],
     [{ metricsAuth: 'mtls' }, 'metricsClientCa): is required with --metrics-auth mtls'],
   ])('refuses %j by name and rule', (flags, message) => {
     expect(() => load(flags)).toThrow(message);

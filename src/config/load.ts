@@ -15,6 +15,9 @@ export interface ConfigSources {
   readonly hostName?: string;
 }
 
+/** In a pod, whose loopback is nobody else's, the port can be the same on every node. */
+const podStreamAddress = { host: '127.0.0.1', port: 9621 };
+
 const names = Object.keys(settings) as SettingName[];
 
 /**
@@ -26,12 +29,13 @@ export function loadConfig(sources: ConfigSources): Config {
   const file = sources.file ?? env['RUNLET_CONFIG'];
   const raw = { ...(file ? readConfigFile(file) : {}), ...readEnvironment(env), ...defined(flags) };
   const checked = check(raw);
-  const { cgroupDriver, cgroupParent, metricsAuth, nodeName } = checked;
+  const { cgroupDriver, cgroupParent, metricsAuth, nodeName, streamAddress, kubernetes } = checked;
   return {
     ...checked,
     cgroupParent: cgroupParent ?? (cgroupDriver === 'systemd' ? 'runlet.slice' : '/runlet'),
     metricsAuth: metricsAuth ?? 'none',
     nodeName: nodeName ?? (env['NODE_NAME'] || hostName),
+    streamAddress: streamAddress ?? (kubernetes ? podStreamAddress : undefined),
   };
 }
 

@@ -19,6 +19,7 @@ export function ruleProblems(settings: CheckedSettings): readonly SettingProblem
     ...sourceProblems(settings),
     ...cgroupProblems(settings),
     ...metricsProblems(settings),
+    ...streamProblems(settings),
   ];
 }
 
@@ -88,4 +89,12 @@ function metricsProblems(settings: CheckedSettings): SettingProblem[] {
     say('metricsAuth', `${metricsAuth} needs a cluster that knows the tokens: --kubernetes or --kubeconfig`);
   }
   return problems;
+}
+
+function streamProblems({ streamAddress, kubernetes, kubeconfig }: CheckedSettings): SettingProblem[] {
+  if (streamAddress === undefined) return [];
+  const name = 'streamAddress';
+  if (!isLoopback(streamAddress.host)) return [{ name, rule: 'must be on loopback: only the API server leads there' }];
+  if (kubernetes || kubeconfig !== undefined) return [];
+  return [{ name, rule: 'needs a cluster that sessions come from: --kubernetes or --kubeconfig' }];
 }

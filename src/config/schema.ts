@@ -154,6 +154,12 @@ export const settings = {
     placeholder: 'FILE',
     meaning: 'Rules of the node’s administrator for what a cluster’s tasks may be; docs/security.md has its fields.',
   }),
+  streamAddress: setting(hostAndPort, {
+    placeholder: 'HOST:PORT',
+    defaultText: '`127.0.0.1:9621` with `--kubernetes`, else none',
+    meaning:
+      'Where `kubectl runlet` reaches exec, attach, logs and top, through a port-forward of the API server; loopback only. Without it there are no such sessions.',
+  }),
   podSecurityDefault: setting(oneOf('privileged', 'baseline', 'restricted'), {
     placeholder: 'LEVEL',
     default: 'baseline',

@@ -53,10 +53,14 @@ describe('the chart', () => {
     const modern = crds(await render(33));
     const old = crds(await render(30, ...allow));
     expect(modern.map(({ metadata }) => metadata.name)).toEqual([
+      'nodetaskattachsessions.runlet.dev',
       'nodetaskcheckpoints.runlet.dev',
       'nodetaskexecs.runlet.dev',
+      'nodetaskexecsessions.runlet.dev',
+      'nodetasklogsessions.runlet.dev',
       'nodetasks.runlet.dev',
       'nodetasksignals.runlet.dev',
+      'nodetasktopsessions.runlet.dev',
     ]);
     for (const crd of [...modern, ...old]) {
       expect(crd.metadata.annotations?.['helm.sh/resource-policy']).toBe('keep');

@@ -30,6 +30,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- regexFind "[0-9]+$" .Values.agent.metricsAddress -}}
 {{- end -}}
 
+{{- define "runlet.streamPort" -}}
+{{- regexFind "[0-9]+$" .Values.agent.streamAddress -}}
+{{- end -}}
+
 {{- define "runlet.metricsOnLoopback" -}}
 {{- if regexMatch "^(127\\.|localhost:|\\[::1\\]:)" .Values.agent.metricsAddress }}true{{ end -}}
 {{- end -}}
@@ -60,7 +64,7 @@ seccompProfile:
 {{- define "runlet.agentConfig" -}}
 {{- $agent := .Values.agent -}}
 kubernetes: true
-{{- range $name := list "address" "root" "state" "logDir" "logMaxSize" "logMaxFiles" "logKeep" "logLevel" "logFormat" "runtime" "conmon" "criu" "cgroupParent" "cgroupDriver" "rootfsAllow" "hostPathAllow" "podSecurityDefault" "defaultPidsLimit" "metricsAddress" "metricsProfile" "metricsAuth" }}
+{{- range $name := list "address" "root" "state" "logDir" "logMaxSize" "logMaxFiles" "logKeep" "logLevel" "logFormat" "runtime" "conmon" "criu" "cgroupParent" "cgroupDriver" "rootfsAllow" "hostPathAllow" "podSecurityDefault" "defaultPidsLimit" "streamAddress" "metricsAddress" "metricsProfile" "metricsAuth" }}
 {{- $value := index $agent $name }}
 {{- if not (or (kindIs "invalid" $value) (eq (toString $value) "") (eq (toString $value) "[]")) }}
 {{ $name }}: {{ if kindIs "float64" $value }}{{ int64 $value }}{{ else }}{{ toJson $value }}{{ end }}

@@ -1,7 +1,8 @@
 import { publishedSchema } from '#kubernetes/node-task/schema.ts';
 import { publishedOneShotSchemas } from '#kubernetes/one-shot/schema.ts';
+import { publishedSessionSchemas } from '#kubernetes/session/schema.ts';
 import { place, setListType } from './place.ts';
-import { nodeTaskRules, oneShotRules } from './rules.ts';
+import { nodeTaskRules, oneShotRules, sessionRules } from './rules.ts';
 import type { PlacedRule } from './rules.ts';
 import { toStructuralSchema } from './structural-schema.ts';
 import type { StructuralSchema } from './structural-schema.ts';
@@ -36,6 +37,12 @@ const node: Column = { name: 'Node', type: 'string', jsonPath: '.spec.nodeName' 
 const state: Column = { name: 'State', type: 'string', jsonPath: '.status.state' };
 const task: Column = { name: 'Task', type: 'string', jsonPath: '.spec.taskName' };
 const reason: Column = { name: 'Reason', type: 'string', jsonPath: '.status.reason' };
+const requestedBy: Column = {
+  name: 'Requested-By',
+  type: 'string',
+  jsonPath: '.spec.requestedBy',
+  priority: 1,
+};
 
 const nodeTask: Definition = {
   kind: 'NodeTask',
@@ -69,22 +76,14 @@ const exec: Definition = {
     reason,
     { name: 'Exit', type: 'integer', jsonPath: '.status.exitStatus' },
     age,
-    { name: 'Requested-By', type: 'string', jsonPath: '.spec.requestedBy', priority: 1 },
+    requestedBy,
   ],
 };
 
 const signal: Definition = {
   ...oneShot('NodeTaskSignal', 'rlts'),
   description: 'One signal to a task.',
-  columns: [
-    node,
-    task,
-    { name: 'Signal', type: 'string', jsonPath: '.spec.signal' },
-    state,
-    reason,
-    age,
-    { name: 'Requested-By', type: 'string', jsonPath: '.spec.requestedBy', priority: 1 },
-  ],
+  columns: [node, task, { name: 'Signal', type: 'string', jsonPath: '.spec.signal' }, state, reason, age, requestedBy],
 };
 
 const checkpoint: Definition = {
@@ -97,12 +96,19 @@ const checkpoint: Definition = {
     reason,
     { name: 'Bytes', type: 'integer', jsonPath: '.status.sizeBytes' },
     age,
-    { name: 'Requested-By', type: 'string', jsonPath: '.spec.requestedBy', priority: 1 },
+    requestedBy,
   ],
 };
 
+const sessions: readonly Definition[] = [
+  session('NodeTaskExecSession', 'rltxs', 'A program in a task’s container with a stream to whoever asked for it.'),
+  session('NodeTaskAttachSession', 'rltas', 'A stream to and from a task’s first process.'),
+  session('NodeTaskLogSession', 'rltls', 'A stream of the lines of a task’s log.'),
+  session('NodeTaskTopSession', 'rltts', 'A stream of what a task uses.'),
+];
+
 /** Every kind of ours, in the order of the documentation. */
-export const definitions: readonly Definition[] = [nodeTask, exec, signal, checkpoint];
+export const definitions: readonly Definition[] = [nodeTask, exec, signal, checkpoint, ...sessions];
 
 /** The CustomResourceDefinition as it is sent to an API server. */
 export function toCustomResourceDefinition(definition: Definition): Record<string, unknown> {
@@ -141,16 +147,26 @@ function nodeTaskSchema(): StructuralSchema {
 }
 
 function oneShot(kind: keyof typeof publishedOneShotSchemas, shortName: string): Omit<Definition, 'columns'> {
+  const schema = withRules(wholeObject(toStructuralSchema(publishedOneShotSchemas[kind])), oneShotRules[kind]);
+  return { ...request(kind, shortName), description: '', schema };
+}
+
+/** It has the columns of every request and who it is for. */
+function session(kind: keyof typeof publishedSessionSchemas, shortName: string, description: string): Definition {
+  const schema = withRules(wholeObject(toStructuralSchema(publishedSessionSchemas[kind])), sessionRules);
+  const exit: Column = { name: 'Exit', type: 'integer', jsonPath: '.status.exitStatus' };
+  const recording: Column = { name: 'Recording', type: 'string', jsonPath: '.status.recording', priority: 1 };
+  const columns = [node, task, state, reason, exit, age, requestedBy, recording];
+  return { ...request(kind, shortName), description, schema, columns };
+}
+
+function request(
+  kind: string,
+  shortName: string,
+): Pick<Definition, 'kind' | 'plural' | 'singular' | 'shortName' | 'selectableFields'> {
   const singular = kind.toLowerCase();
-  return {
-    kind,
-    plural: `${singular}s`,
-    singular,
-    shortName,
-    description: '',
-    schema: withRules(wholeObject(toStructuralSchema(publishedOneShotSchemas[kind])), oneShotRules[kind]),
-    selectableFields: ['.spec.nodeName', '.spec.taskName'],
-  };
+  const selectableFields = ['.spec.nodeName', '.spec.taskName'];
+  return { kind, plural: `${singular}s`, singular, shortName, selectableFields };
 }
 
 /** The fields that every object has, and what spec and status are. */

@@ -224,3 +224,6 @@ export const oneShotRules = {
   ],
   NodeTaskCheckpoint: [immutable],
 } as const satisfies Record<string, readonly PlacedRule[]>;
+
+/** And for those that announce a stream. */
+export const sessionRules: readonly PlacedRule[] = [immutable];

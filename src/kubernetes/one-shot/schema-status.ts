@@ -21,7 +21,8 @@ const conditionSchema = z.strictObject({
   lastTransitionTime: time.describe('When status changed last.'),
 });
 
-const commonFields = {
+/** What is said of every request, whatever it asks for. */
+export const requestStatusFields = {
   observedGeneration: count.exactOptional().describe('The metadata.generation last acted on.'),
   state: openEnum<OneShotState>()
     .exactOptional()
@@ -42,7 +43,7 @@ const commonFields = {
 
 /** `status` of a NodeTaskExec. */
 export const execStatusSchema = z.strictObject({
-  ...commonFields,
+  ...requestStatusFields,
   exitStatus: z.int().min(0).max(255).exactOptional().describe('How the program ended; 128+n when signal n ended it.'),
   stdout: text(maxCapturedBytes)
     .exactOptional()
@@ -53,13 +54,13 @@ export const execStatusSchema = z.strictObject({
 
 /** `status` of a NodeTaskSignal. */
 export const signalStatusSchema = z.strictObject({
-  ...commonFields,
+  ...requestStatusFields,
   delivered: count.exactOptional().describe('Processes that the signal was sent to.'),
 });
 
 /** `status` of a NodeTaskCheckpoint. */
 export const checkpointStatusSchema = z.strictObject({
-  ...commonFields,
+  ...requestStatusFields,
   path: text(4096).exactOptional().describe('Folder of the data, relative to the agent’s root.'),
   sizeBytes: count.exactOptional().describe('Bytes that it takes on the disk.'),
   frozenMilliseconds: count.exactOptional().describe('How long the task stood still.'),

@@ -12,11 +12,12 @@ const maxTtlSeconds = 31_536_000;
 const maxExecTimeoutSeconds = 3600;
 
 /** Lengths that let an API server compare two specs within the cost that it grants a rule. */
-const maxWords = 256;
-const maxWordLength = 32_768;
-const maxVariables = 256;
+export const maxWords = 256;
+export const maxWordLength = 32_768;
+export const maxVariables = 256;
 
-const commonFields = {
+/** What every request says: about which task, and until when. */
+export const requestFields = {
   nodeName: objectName.describe('The node of the task. On another node than the task’s it fails with NodeMismatch.'),
   taskName: taskName.describe('The NodeTask that it is about, in the same namespace.'),
   taskUID: text(128)
@@ -35,9 +36,11 @@ const commonFields = {
 } as const;
 
 const ttl = z.int().min(0).max(maxTtlSeconds);
-const ttlField = ttl.default(defaultTtlSeconds).describe('Seconds until the finished object is deleted.');
+/** How long what has ended is kept. */
+export const ttlField = ttl.default(defaultTtlSeconds).describe('Seconds until the finished object is deleted.');
 
-const execVariable = z.strictObject({
+/** A variable of a program that is run beside the task’s own. */
+export const execVariable = z.strictObject({
   name: pattern(/^[^=\0]+$/, 512, 'be the name of a variable: not empty and without "="').describe(
     'Name of the variable.',
   ),
@@ -46,7 +49,7 @@ const execVariable = z.strictObject({
 
 /** `spec` of a NodeTaskExec: one run of a program in a task's container. */
 export const execSpecSchema = z.strictObject({
-  ...commonFields,
+  ...requestFields,
   command: list(noZero(maxWordLength), maxWords).min(1).describe('The program and its arguments; no shell reads them.'),
   env: list(execVariable, maxVariables).exactOptional().describe('Variables beside those of the task.'),
   workingDir: absolutePath.exactOptional().describe('Its working directory; default the task’s.'),
@@ -65,7 +68,7 @@ export const execSpecSchema = z.strictObject({
 
 /** `spec` of a NodeTaskSignal: one signal to a task. It never waits for a task to run. */
 export const signalSpecSchema = z.strictObject({
-  ...commonFields,
+  ...requestFields,
   signal: pattern(/^[A-Za-z0-9+-]+$/, 16, 'be the name or number of a signal, such as HUP or "1"').describe(
     'The signal; HUP, SIGHUP and "1" are one.',
   ),
@@ -78,7 +81,7 @@ export const signalSpecSchema = z.strictObject({
 
 /** `spec` of a NodeTaskCheckpoint: the state of a task on its node's disk. Deleting the object deletes the data. */
 export const checkpointSpecSchema = z.strictObject({
-  ...commonFields,
+  ...requestFields,
   afterCheckpoint: z
     .enum(['Continue', 'Stop'])
     .default('Continue')
@@ -100,6 +103,6 @@ export const publishedOneShotSchemas = {
 } as const satisfies Record<OneShotKind, z.ZodType>;
 
 /** A text that can be an argument or a variable's value: the kernel ends them at the first zero byte. */
-function noZero(maxLength: number): z.ZodString {
+export function noZero(maxLength: number): z.ZodString {
   return pattern(/^[^\0]*$/, maxLength, 'not hold a zero byte');
 }
