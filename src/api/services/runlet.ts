@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { FailedPreconditionError, InvalidArgumentError, NotFoundError } from '#errors/errors.ts';
+import { InvalidArgumentError, NotFoundError } from '#errors/errors.ts';
 import type { Clock } from '#async/clock.ts';
-import type { RuntimeSpec } from '#oci/runtime-spec.ts';
-import type { Container, ContainerStore } from '#task/containers.ts';
-import { parseNamespace, parseTaskId, refKey, type TaskRef } from '#task/ids.ts';
-import { fromProcessIo } from '../convert/io.ts';
+import type { ContainerStore } from '#task/containers.ts';
+import { parseNamespace, parseTaskId, type TaskRef } from '#task/ids.ts';
 import type { TaskManager } from '#task/task-manager.ts';
 import type { Task } from '#task/task.ts';
 import type {
@@ -14,12 +12,12 @@ import type {
   PullImageReply,
   RunletServer,
   TaskName,
-  TaskSummary,
 } from '../gen/runlet/v1/runlet.ts';
 import type { Handlers } from '../handler.ts';
 import type { DesiredState, ImageAdmin, ImageInfo, LogSource, Progress, TaskMaker } from '../ports.ts';
 import { toUsage } from '../convert/usage.ts';
 import { attach } from './attach.ts';
+import { byName, inspectTask, listTasks } from './task-views.ts';
 
 export interface RunletOptions {
   readonly tasks: TaskManager;
@@ -88,8 +86,8 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
       const task = await maker.restore(ref, { path: checkpointPath(options, ref, request.path), signal });
       return { pid: task.pid };
     }),
-    list: handlers.read((request) => ({ tasks: list(options, request) })),
-    inspect: handlers.read((request) => ({ json: JSON.stringify(inspect(options, refOf(request)), bigintAsNumber) })),
+    list: handlers.read((request) => ({ tasks: listTasks(options, request) })),
+    inspect: handlers.read((request) => ({ json: inspectTask(options, refOf(request)) })),
     stats: handlers.read((request) => ({
       monotonicMs: clock.monotonicMs(),
       tasks: chosen(tasks, request).flatMap((task) => toUsage(task) ?? []),
@@ -170,115 +168,7 @@ function checkpointPath({ checkpointFolder }: RunletOptions, ref: TaskRef, path:
 
 function chosen(tasks: TaskManager, { namespace, ids }: ListRequest): readonly Task[] {
   const found = tasks.list(namespace === '' ? undefined : parseNamespace(namespace));
-  return found.filter(({ id }) => ids.length === 0 || ids.includes(id)).toSorted((a, b) => order(a.ref, b.ref));
-}
-
-function order(a: TaskRef, b: TaskRef): number {
-  return refKey(a).localeCompare(refKey(b));
-}
-
-function list(options: RunletOptions, request: ListRequest): TaskSummary[] {
-  const { tasks, containers, desired } = options;
-  const wanted = (ref: TaskRef) =>
-    (request.namespace === '' || ref.namespace === request.namespace) &&
-    (request.ids.length === 0 || request.ids.includes(ref.id));
-  const withTask = tasks.list().map((task) => summary(options, task.ref, task, containers.find(task.ref)));
-  const known = new Set(tasks.list().map(({ ref }) => refKey(ref)));
-  const withoutTask = desired.withoutTask().filter(({ ref }) => !known.has(refKey(ref)));
-  for (const { ref } of withoutTask) known.add(refKey(ref));
-  const alone = containers.list().filter((container) => !known.has(refKey(container)));
-  return [
-    ...withTask,
-    ...withoutTask.map(({ ref, status, image }) => ({
-      ...summary(options, ref, undefined, containers.find(ref)),
-      ...{ status, image },
-    })),
-    ...alone.map((container) => summary(options, container, undefined, container)),
-  ]
-    .filter((each) => wanted({ namespace: parseNamespace(each.namespace), id: parseTaskId(each.id) }))
-    .toSorted((a, b) => `${a.namespace}/${a.id}`.localeCompare(`${b.namespace}/${b.id}`));
-}
-
-function summary(
-  { desired }: RunletOptions,
-  ref: TaskRef,
-  task: Task | undefined,
-  container: Container | undefined,
-): TaskSummary {
-  const exit = task?.exit;
-  return {
-    namespace: ref.namespace,
-    id: ref.id,
-    status: task?.status ?? '',
-    pid: exit ? 0 : (task?.pid ?? 0),
-    image: container?.image ?? '',
-    exitStatus: exit?.status,
-    createdAtMs: BigInt(Math.round(task?.record.createdAtMs ?? container?.createdAtMs ?? 0)),
-    startedAtMs: BigInt(Math.round(task?.startedAtMs ?? 0)),
-    finishedAtMs: BigInt(Math.round(exit?.atMs ?? 0)),
-    restarts: desired.restarts(ref) ?? container?.recipe?.attempt ?? 0,
-    reason: exit?.reason ?? '',
-    command: container ? (specOf(container)?.process?.args ?? []) : [],
-  };
-}
-
-function specOf(container: Container): RuntimeSpec | undefined {
-  try {
-    return JSON.parse(Buffer.from(container.spec.value, 'base64').toString('utf8')) as RuntimeSpec;
-  } catch {
-    return undefined; // a client may keep anything there
-  }
-}
-
-/** Everything that is known of a task, for people and jq. */
-function inspect(options: RunletOptions, ref: TaskRef): unknown {
-  const task = options.tasks.find(ref);
-  const container = options.containers.find(ref);
-  const nodeTask = options.desired.describe(ref);
-  if (!task && !container && nodeTask === undefined) throw new FailedPreconditionError(`task ${refKey(ref)} is going`);
-  return {
-    namespace: ref.namespace,
-    id: ref.id,
-    ...(container
-      ? {
-          image: container.image,
-          labels: container.labels,
-          createdAt: new Date(container.createdAtMs).toISOString(),
-          runtime: container.runtime.name,
-        }
-      : {}),
-    ...(task ? { task: describeTask(task) } : {}),
-    ...(nodeTask === undefined ? {} : { nodeTask }),
-    ...(container ? { spec: specOf(container) } : {}),
-  };
-}
-
-function describeTask(task: Task): object {
-  const { record, exit, startedAtMs } = task;
-  return {
-    status: task.status,
-    pid: task.pid,
-    runtime: record.runtime,
-    cgroup: record.cgroupPath,
-    io: fromProcessIo(record.io),
-    createdAt: new Date(record.createdAtMs).toISOString(),
-    ...(startedAtMs === undefined ? {} : { startedAt: new Date(startedAtMs).toISOString() }),
-    ...(exit
-      ? {
-          exit: {
-            ...{ status: exit.status, reason: exit.reason, at: new Date(exit.atMs).toISOString() },
-            ...exit.final,
-          },
-        }
-      : {}),
-    execs: task.execs.map((exec) => ({ id: exec.execId, pid: exec.pid, status: exec.status })),
-    ...(Object.keys(record.owner).length > 0 ? { owner: record.owner } : {}),
-    stats: task.stats(),
-  };
-}
-
-function bigintAsNumber(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? Number(value) : value;
+  return found.filter(({ id }) => ids.length === 0 || ids.includes(id)).toSorted((a, b) => byName(a.ref, b.ref));
 }
 
 function toProgress({ phase, doneBytes, totalBytes }: Progress) {
