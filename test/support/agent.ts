@@ -18,7 +18,7 @@ export interface AgentNode extends TestNode {
   /** Starts an agent and returns once it serves. Throws with its log when it ends before. */
   start(options?: AgentStart): Promise<RunningAgent>;
   /** Starts an agent and kills it after a time, wherever it has come to. */
-  startAndKill(afterMs: number): Promise<void>;
+  startAndKill(afterMs: number, options?: AgentStart): Promise<void>;
   /** Starts a process of the program with the node's folders and waits for its end. */
   runToEnd(options?: AgentStart): Promise<{ readonly exitCode: number; readonly log: string }>;
 }
@@ -104,8 +104,8 @@ export function makeAgentNode(program = main): AgentNode {
       await served(agent);
       return agent;
     },
-    startAndKill: async (afterMs) => {
-      const { child } = launch({});
+    startAndKill: async (afterMs, options = {}) => {
+      const { child } = launch(options);
       const gone = once(child, 'exit');
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       child.kill('SIGKILL');
