@@ -60,4 +60,6 @@ if [ "${1:-}" = agent ]; then
   PATH="$programs:$PATH"
   export PATH
 fi
+# One arena of malloc instead of one for each thread: the same work in a few megabytes less.
+export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
 exec node "$library/runlet.js" "$@"

@@ -1,7 +1,7 @@
 // Writes what is in the image as SPDX 2.3 JSON: Debian's packages by dpkg, ours by package-lock.json, and Node.
 // Plain JavaScript, because it runs inside the image: node sbom.mjs PACKAGE-LOCK VERSION SOURCE_DATE_EPOCH
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 const [lockFile, version, epoch] = process.argv.slice(2);
 
@@ -17,7 +17,8 @@ const debian = readFileSync('/var/lib/dpkg/status', 'utf8')
   }));
 
 const modules = Object.entries(JSON.parse(readFileSync(lockFile, 'utf8')).packages)
-  .filter(([path, { dev, optional }]) => path !== '' && !dev && !optional)
+  // Of the optional ones, which are for one platform each, what has been put there.
+  .filter(([path, { dev, optional }]) => path !== '' && !dev && (!optional || existsSync(`/usr/lib/runlet/${path}`)))
   .map(([path, { version: its, license }]) => ({ name: path.replace(/^.*node_modules\//, ''), version: its, license }))
   .map((each) => ({ ...each, url: `pkg:npm/${each.name.replace('@', '%40')}@${each.version}` }));
 

@@ -12,6 +12,13 @@ describe('cgroupPlaces with cgroupfs', () => {
     expect(pathOf(ref)).toBe('/runlet/k8s.team-a/web');
   });
 
+  it('evades the names of the kernel’s files', () => {
+    expect(pathOf({ namespace: parseNamespace('tasks'), id: parseTaskId('memory.stat') })).toBe(
+      '/runlet/tasks_/memory.stat_',
+    );
+    expect(pathOf(ref, '/tasks/web')).toBe('/runlet/tasks_/web');
+  });
+
   it.each([
     ['/default/web', '/runlet/default/web'],
     ['default/web/', '/runlet/default/web'],

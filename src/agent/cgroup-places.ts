@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { CgroupGroup } from '#cgroup/group.ts';
 import type { Hierarchy } from '#cgroup/hierarchy.ts';
+import { isCgroupFileName } from '#host/kernel-names.ts';
 import type { TaskRef } from '#task/ids.ts';
 
 /** Where the agent's cgroups are. */
@@ -16,7 +17,10 @@ export interface CgroupSettings {
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
 }
 
-/** Tasks are at `<parent>/<namespace>/<id>`; what an API client asks for is placed below the parent, wherever it points. */
+/**
+ * Tasks are at `<parent>/<namespace>/<id>`, with `_` after a name that is a file of the kernel's, such as `tasks`: no
+ * identifier ends so. What an API client asks for is placed below the parent, wherever it points.
+ */
 export function cgroupPlaces({ cgroupParent, cgroupDriver }: CgroupSettings): CgroupPlaces {
   if (cgroupDriver === 'systemd') {
     return {
@@ -32,7 +36,7 @@ export function cgroupPlaces({ cgroupParent, cgroupDriver }: CgroupSettings): Cg
     parent: cgroupParent,
     pathOf: ({ namespace, id }, requested) =>
       requested === undefined || !inside(requested)
-        ? `${cgroupParent}/${namespace}/${id}`
+        ? `${cgroupParent}/${free(namespace)}/${free(id)}`
         : `${cgroupParent}${inside(requested)}`,
   };
 }
@@ -45,7 +49,12 @@ export function makeParent(hierarchy: Hierarchy, { parent }: CgroupPlaces): void
 /** The path from the parent, without steps upwards; empty for the root. */
 function inside(requested: string): string {
   const path = posix.normalize(`/${requested}`);
-  return path === '/' ? '' : path.replace(/\/$/, '');
+  return path === '/' ? '' : path.replace(/\/$/, '').split('/').map(free).join('/');
+}
+
+/** The name itself, or one like it where the kernel has a file of that name. */
+function free(name: string): string {
+  return isCgroupFileName(name) ? `${name}_` : name;
 }
 
 function unitName(requested: string): string {

@@ -100,6 +100,11 @@ describe('loadConfig', () => {
     [{ kubeconfig: '/k', manifests: '/m' }, 'must not stand together with --kubeconfig'],
     [{ rootfsAllow: ['/a', 'b'] }, 'rootfsAllow): item 2 must be an absolute path'],
     [{ cgroupParent: 'runlet' }, 'cgroupParent): must be a path below the root of the cgroups'],
+    [
+      { cgroupParent: '/runlet/tasks' },
+      'cgroupParent): must not hold the name tasks: the kernel has a file of that name',
+    ],
+    [{ cgroupParent: '/memory.high/runlet' }, 'cgroupParent): must not hold the name memory.high'],
     [{ cgroupDriver: 'systemd', cgroupParent: '/runlet' }, 'must be the name of a slice'],
     [{ metricsAddress: '9620' }, 'metricsAddress): must be HOST:PORT'],
     [{ metricsAddress: '0.0.0.0:9620' }, 'metricsTlsCert): is required because --metrics-address is not on loopback'],

@@ -1,3 +1,4 @@
+import { isCgroupFileName } from '#host/kernel-names.ts';
 import { flagOf, variableOf, type CheckedSettings, type SettingName } from './schema.ts';
 
 /** A setting and the rule that its value breaks. */
@@ -52,14 +53,22 @@ function sourceProblems({ manifests, kubernetes, kubeconfig }: CheckedSettings):
 }
 
 function cgroupProblems({ cgroupDriver, cgroupParent }: CheckedSettings): SettingProblem[] {
-  if (cgroupParent === undefined) return [];
-  const rule =
-    cgroupDriver === 'systemd'
-      ? /^[\w.@:-]+\.slice$/.test(cgroupParent) ||
-        'must be the name of a slice, such as runlet.slice, with the systemd driver'
-      : /^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/.test(cgroupParent) ||
-        'must be a path below the root of the cgroups, such as /runlet';
-  return rule === true ? [] : [{ name: 'cgroupParent', rule }];
+  const rule = cgroupParent === undefined ? undefined : brokenParentRule(cgroupDriver, cgroupParent);
+  return rule === undefined ? [] : [{ name: 'cgroupParent', rule }];
+}
+
+function brokenParentRule(driver: CheckedSettings['cgroupDriver'], parent: string): string | undefined {
+  if (driver === 'systemd') {
+    if (/^[\w.@:-]+\.slice$/.test(parent)) return undefined;
+    return 'must be the name of a slice, such as runlet.slice, with the systemd driver';
+  }
+  if (!/^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/.test(parent)) {
+    return 'must be a path below the root of the cgroups, such as /runlet';
+  }
+  const file = parent.split('/').find(isCgroupFileName);
+  return file === undefined
+    ? undefined
+    : `must not hold the name ${file}: the kernel has a file of that name in every cgroup, not ${JSON.stringify(parent)}`;
 }
 
 function metricsProblems(settings: CheckedSettings): SettingProblem[] {

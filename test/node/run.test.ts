@@ -50,6 +50,13 @@ function traces(id: string): readonly string[] {
 }
 
 describe('a task made by hand', () => {
+  it.each(['tasks', 'memory.stat', 'cgroup.procs'])('may be called %s, as a file of each cgroup is', async (id) => {
+    await tasks.run(id, 'exit 4');
+    expect(await tasks.until(id, 'stopped')).toMatchObject({ exitStatus: 4, reason: 'Exited' });
+    await tasks.remove(id);
+    expect(traces(id)).toEqual([]);
+  });
+
   it('runs in a root file system that it cannot change for others', async () => {
     await tasks.run('writer', 'echo mine > /etc/written; cat /etc/written; hostname; exit 3');
     expect(await tasks.until('writer', 'stopped')).toMatchObject({ exitStatus: 3, reason: 'Exited', image: '' });
