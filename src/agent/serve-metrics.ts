@@ -42,7 +42,7 @@ export async function serveMetrics(options: MetricsOptions): Promise<ServedMetri
       clientCa: config.metricsClientCa,
     }),
     expose: (format) => metrics.expose(format),
-    ...{ ready, log },
+    ...{ ready, log, metrics: metrics.agent.endpoint },
     ...(authorizer ? { authorizer } : {}),
   });
   const { host, port } = await server.listen();

@@ -207,6 +207,12 @@ export function modifiedMs(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 }
 
+/** What is another as soon as a file was written or replaced, links followed; undefined when there is none. */
+export function fileMark(path: string): string | undefined {
+  const found = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}:${found.size}:${found.ctimeNs}`;
+}
+
 /** A file's length in bytes; undefined when there is none. */
 export function fileSize(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.size;

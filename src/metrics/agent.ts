@@ -4,6 +4,7 @@ import { descriptorLimit, KeptFile } from '#host/kept-file.ts';
 import { hear } from '#log/notices.ts';
 import type { Bounded } from './cardinality.ts';
 import { clientListener, queueListener } from './cluster.ts';
+import { endpointListener } from './endpoint-metrics.ts';
 import { EventLoopLag, replacedLag } from './event-loop.ts';
 import { fastBuckets, Instruments, slowBuckets } from './instruments.ts';
 
@@ -66,6 +67,8 @@ export class AgentMetrics implements Disposable {
   readonly queue = queueListener(this.#make);
   /** For the client of the API server. */
   readonly client = clientListener(this.#make, () => Date.now());
+  /** For the server of /metrics. */
+  readonly endpoint = endpointListener(this.#make);
   readonly #heard: readonly Disposable[];
 
   constructor(build: { readonly version: string; readonly revision?: string }) {

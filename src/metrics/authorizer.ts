@@ -15,9 +15,15 @@ export interface Authorizer {
   authorize(scraper: Scraper): Promise<Verdict>;
 }
 
-/** Whether a connection showed a certificate of the authorities that the server trusts. */
-export function hasTrustedCertificate(socket: object): boolean {
-  return (socket as Partial<TLSSocket>).authorized === true;
+/**
+ * Judges the certificate that a connection showed: it must be of the authorities that the server trusts, which was looked at
+ * when the connection was made, and still count now.
+ */
+export function judgeCertificate(socket: object, nowMs: number): Verdict {
+  const { authorized, getPeerX509Certificate } = socket as Partial<TLSSocket>;
+  // A session that is resumed without any certificate is nobody's, whatever the TLS library makes of it.
+  const certificate = authorized === true ? getPeerX509Certificate?.call(socket as TLSSocket) : undefined;
+  return certificate && nowMs < Date.parse(certificate.validTo) ? 'allowed' : 'unauthenticated';
 }
 
 /** The token of an `Authorization` header; undefined where it has none. */

@@ -1,16 +1,18 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { errorMessage, UnavailableError } from '#errors/errors.ts';
 import type { Log } from '#log/log.ts';
-import { bearerToken, hasTrustedCertificate, type Authorizer, type Verdict } from './authorizer.ts';
+import { bearerToken, judgeCertificate, type Authorizer, type Verdict } from './authorizer.ts';
+import { Connections } from './connections.ts';
+import { noEndpointMetrics, type EndpointListener } from './endpoint-metrics.ts';
 import type { Endpoint } from './endpoint.ts';
 import { contentTypes, type Format } from './exposition.ts';
 import { acceptsGzip, chooseFormat } from './negotiate.ts';
-import { RotatedTls } from './tls.ts';
+import { makeSecureServer, type Handler } from './secure-server.ts';
 
 export interface MetricsServerOptions {
   readonly endpoint: Endpoint;
@@ -19,27 +21,43 @@ export interface MetricsServerOptions {
   readonly expose: (format: Format) => Promise<Buffer>;
   /** Whether recovery is done and desired state has been read; a text says what is still missing. */
   readonly ready: () => true | string;
+  /** Counts what is answered. */
+  readonly metrics?: EndpointListener;
   readonly log: Log;
 }
 
 const compress = promisify(gzip);
 
-/** A scrape that is not over by then is given up, and an idle connection is closed after it. */
+/** A request that has not come in whole by then is given up; its head must have come sooner. */
 const requestTimeoutMs = 30_000;
+const headersTimeoutMs = 10_000;
+
+/** A scraper that comes once a minute keeps its connection, which spares both a handshake. */
+const keepAliveTimeoutMs = 90_000;
 
 /** More connections than any number of scrapers opens. */
-const maxConnections = 64;
+const maxConnections = 128;
+
+/** An answer that could not be given is logged once in this time: anybody may ask, as often as they like. */
+const failureLogMs = 60_000;
 
 /** The address that answers `/metrics`, `/healthz` and `/readyz`. */
 export class MetricsServer implements AsyncDisposable {
   readonly #options: MetricsServerOptions;
   readonly #server: Server | SecureServer;
+  readonly #metrics: EndpointListener;
+  #failureLoggedMs = Number.NEGATIVE_INFINITY;
 
+  /** Throws FailedPreconditionError when certificate, key or authorities cannot be used. */
   constructor(options: MetricsServerOptions) {
     this.#options = options;
-    this.#server = makeServer(options, (request, response) => void this.#answer(request, response));
+    this.#metrics = options.metrics ?? noEndpointMetrics;
+    const connections = new Connections(maxConnections);
+    this.#server = makeServer(options, connections, (request, response) => void this.#answer(request, response));
     this.#server.requestTimeout = requestTimeoutMs;
-    this.#server.maxConnections = maxConnections;
+    this.#server.headersTimeout = headersTimeoutMs;
+    this.#server.keepAliveTimeout = keepAliveTimeoutMs;
+    this.#server.on('connection', (socket: Socket) => connections.add(socket));
   }
 
   /** Listens; returns where, which tells the port that was taken for 0. Throws UnavailableError. */
@@ -71,13 +89,23 @@ export class MetricsServer implements AsyncDisposable {
         reply(response, 405, 'only GET is answered\n');
       } else if (path === '/healthz') reply(response, 200, 'ok\n');
       else if (path === '/readyz') this.#ready(response);
-      else if (path === '/metrics') await this.#metrics(request, response);
+      else if (path === '/metrics') await this.#scrape(request, response);
       else reply(response, 404, 'there are /metrics, /healthz and /readyz\n');
     } catch (error) {
-      this.#options.log.error({ err: error, path }, 'cannot answer a request for metrics');
-      if (!response.headersSent)
-        reply(response, error instanceof UnavailableError ? 503 : 500, `${errorMessage(error)}\n`);
+      this.#failed(error, path);
+      // Not what went wrong, which names addresses of the cluster to whoever asks.
+      if (!response.headersSent) reply(response, 503, 'not to be had now; the log of the agent says why\n');
     }
+    if (path === '/metrics') this.#metrics.answered(response.statusCode);
+  }
+
+  #failed(error: unknown, path: string | undefined): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#failureLoggedMs < failureLogMs) return;
+    this.#failureLoggedMs = nowMs;
+    if (error instanceof UnavailableError) {
+      this.#options.log.warn({ path, reason: errorMessage(error) }, 'cannot answer a request for metrics for now');
+    } else this.#options.log.error({ err: error, path }, 'cannot answer a request for metrics');
   }
 
   #ready(response: ServerResponse): void {
@@ -86,7 +114,7 @@ export class MetricsServer implements AsyncDisposable {
     else reply(response, 503, `${ready}\n`);
   }
 
-  async #metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #scrape(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const verdict = await this.#authorize(request);
     if (verdict !== 'allowed') {
       if (verdict === 'unauthenticated') response.setHeader('www-authenticate', 'Bearer');
@@ -109,7 +137,7 @@ export class MetricsServer implements AsyncDisposable {
   async #authorize(request: IncomingMessage): Promise<Verdict> {
     const { endpoint, authorizer } = this.#options;
     if (endpoint.auth === 'none') return 'allowed';
-    if (endpoint.auth === 'mtls') return hasTrustedCertificate(request.socket) ? 'allowed' : 'unauthenticated';
+    if (endpoint.auth === 'mtls') return judgeCertificate(request.socket, Date.now());
     const token = bearerToken(request.headers.authorization);
     if (token === undefined) return 'unauthenticated';
     if (!authorizer) throw new UnavailableError(`nobody answers for --metrics-auth ${endpoint.auth}`);
@@ -117,25 +145,13 @@ export class MetricsServer implements AsyncDisposable {
   }
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-function makeServer({ endpoint, log }: MetricsServerOptions, answer: Handler): Server | SecureServer {
-  if (!endpoint.tls) return createServer(answer);
-  const tls = new RotatedTls(endpoint.tls);
-  // A scraper without a certificate may still ask for /healthz, so the check is made later.
-  const clients = endpoint.auth === 'mtls' ? { requestCert: true, rejectUnauthorized: false } : {};
-  const server = createSecureServer({ ...tls.read(), ...clients, minVersion: 'TLSv1.2' }, answer);
-  server.on('tlsClientError', (_error, socket: Socket) => void socket.destroy());
-  server.prependListener('connection', () => {
-    if (!tls.changed) return;
-    try {
-      server.setSecureContext({ ...tls.read(), minVersion: 'TLSv1.2' });
-      log.info({ cert: endpoint.tls?.cert }, 'read the certificate of the metrics endpoint anew');
-    } catch (error) {
-      log.warn({ err: error }, 'cannot read the certificate of the metrics endpoint anew, going on with the old one');
-    }
-  });
-  return server;
+function makeServer(
+  { endpoint, metrics = noEndpointMetrics, log }: MetricsServerOptions,
+  connections: Connections,
+  answer: Handler,
+): Server | SecureServer {
+  const { tls: files, auth } = endpoint;
+  return files ? makeSecureServer({ files, auth, connections, metrics, log }, answer) : createServer(answer);
 }
 
 function reply(response: ServerResponse, status: number, text: string): void {
