@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { errorMessage, isErrno } from '#errors/errors.ts';
 import { existsSync, readTextSync, writeTextSync } from '#host/files.ts';
+import { KernelText } from '#host/kernel-text.ts';
 import type { CgroupGroup } from './group.ts';
 import { planLimits, type LimitWrite, type Limits } from './limits.ts';
+import { map } from './optional.ts';
 import { parseCount } from './parse.ts';
 
 /** A limit that could not be set, and whether that may change. */
@@ -68,6 +70,5 @@ function usedMemory(folder: string): bigint | undefined {
 }
 
 function readCount(path: string): bigint | undefined {
-  const text = readTextSync(path);
-  return text === undefined ? undefined : parseCount(text);
+  return map(KernelText.readFile(path), parseCount);
 }

@@ -1,29 +1,33 @@
-import { MalformedError } from '#errors/errors.ts';
-import { lines, parseCount, parseNestedKeyed } from './parse.ts';
-import type { DeviceIo, IoCost, IoOperation, IoStats } from './stats.ts';
+import type { KernelText } from '#host/kernel-text.ts';
+import { countBetween, endOfWord, malformed, WantedPairs, type NamedValues } from './parse.ts';
+import type { Counts, DeviceIo, IoOperation, IoStats } from './stats.ts';
+
+const ioStat = new WantedPairs(
+  ...['rbytes', 'wbytes', 'dbytes', 'rios', 'wios', 'dios'],
+  ...['cost.usage', 'cost.wait', 'cost.indebt', 'cost.indelay'],
+);
 
 /** Parses v2's `io.stat`; a line without numbers, as the kernel writes for devices nobody used, is left out. */
-export function parseIoStat(text: string): IoStats {
-  return {
-    devices: parseNestedKeyed(text)
-      .filter(([, values]) => values.size > 0)
-      .map(([device, values]) => toDevice(device, values)),
-  };
+export function parseIoStat(text: KernelText): IoStats {
+  return { devices: ioStat.parse(text).filter(hasNumbers).map(toDevice) };
 }
 
-const costs: readonly IoCost[] = ['usage', 'wait', 'indebt', 'indelay'];
+function hasNumbers({ values }: NamedValues): boolean {
+  return values.some((value) => value !== undefined);
+}
 
-function toDevice(device: string, values: ReadonlyMap<string, bigint>): DeviceIo {
-  const cost = pick(costs, (name) => values.get(`cost.${name}`));
+function toDevice({ name: device, values }: NamedValues): DeviceIo {
+  const [rbytes, wbytes, dbytes, rios, wios, dios, usage, wait, indebt, indelay] = values;
   return {
     device,
-    bytes: pick(operations, (name) => values.get(`${name[0]}bytes`)),
-    operations: pick(operations, (name) => values.get(`${name[0]}ios`)),
-    ...(Object.keys(cost).length > 0 ? { costUsec: cost } : {}),
+    bytes: { read: rbytes, write: wbytes, discard: dbytes },
+    operations: { read: rios, write: wios, discard: dios },
+    costUsec: usage === undefined ? undefined : { usage, wait, indebt, indelay },
   };
 }
 
-const operations: readonly IoOperation[] = ['read', 'write', 'discard'];
+/** What one of v1's files counts, by device. */
+export type DeviceCounts = ReadonlyMap<string, Counts<IoOperation>>;
 
 /** Word of a v1 blkio file → ours. `Sync`, `Async` and `Total` count the same again. */
 const words: Readonly<Record<string, IoOperation>> = { Read: 'read', Write: 'write', Discard: 'discard' };
@@ -32,45 +36,33 @@ const words: Readonly<Record<string, IoOperation>> = { Read: 'read', Write: 'wri
  * Parses a v1 blkio file of operations, `major:minor Word count` and last a `Total`: counts by device. Throws MalformedError.
  * Kernel: admin-guide/cgroup-v1/blkio-controller.
  */
-export function parseBlkio(text: string): ReadonlyMap<string, Readonly<Partial<Record<IoOperation, bigint>>>> {
+export function parseBlkio(text: KernelText): DeviceCounts {
   const devices = new Map<string, Partial<Record<IoOperation, bigint>>>();
-  for (const line of lines(text)) {
-    if (line.startsWith('Total ')) continue;
-    const [device, word, count, ...rest] = line.split(' ');
-    if (!device || !word || !count || rest.length > 0) {
-      throw new MalformedError(`not a "major:minor word count" line: ${line.slice(0, 100)}`);
+  for (let from = 0; from < text.length;) {
+    const to = text.endOfLine(from);
+    if (to > from && !text.has('Total ', from)) {
+      const gap = endOfWord(text, from);
+      const count = endOfWord(text, gap + 1) + 1;
+      if (gap === from || count > to) throw malformed('a "major:minor word count" line', text, from, to);
+      const device = text.toString(from, gap);
+      const counts = devices.get(device) ?? {};
+      devices.set(device, counts);
+      const operation = words[text.toString(gap + 1, count - 1)];
+      if (operation) counts[operation] = countBetween(text, count, to);
     }
-    const counts = devices.get(device) ?? {};
-    devices.set(device, counts);
-    const operation = words[word];
-    if (operation) counts[operation] = parseCount(count);
+    from = to + 1;
   }
   return devices;
 }
 
 /** Joins the two files of v1 that count bytes and operations. */
-export function blkioStats(bytes: string | undefined, operationsText: string | undefined): IoStats | undefined {
-  if (bytes === undefined && operationsText === undefined) return undefined;
-  const byBytes = parseBlkio(bytes ?? '');
-  const byOperations = parseBlkio(operationsText ?? '');
-  const names = new Set([...byBytes.keys(), ...byOperations.keys()]);
+export function blkioStats(bytes: DeviceCounts, operations: DeviceCounts): IoStats {
+  const names = new Set([...bytes.keys(), ...operations.keys()]);
   return {
     devices: [...names].map((device) => ({
       device,
-      bytes: byBytes.get(device) ?? {},
-      operations: byOperations.get(device) ?? {},
+      bytes: bytes.get(device) ?? {},
+      operations: operations.get(device) ?? {},
     })),
   };
-}
-
-function pick<K extends string>(
-  names: readonly K[],
-  value: (name: K) => bigint | undefined,
-): Partial<Record<K, bigint>> {
-  const picked: Partial<Record<K, bigint>> = {};
-  for (const name of names) {
-    const one = value(name);
-    if (one !== undefined) picked[name] = one;
-  }
-  return picked;
 }

@@ -1,33 +1,57 @@
-import { MalformedError } from '#errors/errors.ts';
 import { readLinkSync } from '#host/files.ts';
-import { lines, parseCount } from './parse.ts';
+import type { KernelText } from '#host/kernel-text.ts';
+import { countBetween, endOfWord, malformed } from './parse.ts';
 import type { InterfaceStats } from './stats.ts';
 
-/** Columns of a line of `/proc/PID/net/dev` after the interface's name; the first eight are received, the others sent. */
+/** Lines of headings in `/proc/PID/net/dev`. */
+const headings = 2;
+/** Columns of a line after the interface's name; the first eight are received, the others sent. */
 const columns = 16;
+const space = 32;
+const colon = 58;
 
-/** Parses `/proc/PID/net/dev`: two lines of headings, then one for each interface. Throws MalformedError. Format: proc(5). */
-export function parseNetDev(text: string): readonly InterfaceStats[] {
-  return lines(text)
-    .slice(2)
-    .map((line) => {
-      // A name may hold a colon itself (an alias); the numbers do not.
-      const colon = line.lastIndexOf(':');
-      const name = line.slice(0, colon).trim();
-      const counts = line
-        .slice(colon + 1)
-        .split(' ')
-        .filter(Boolean);
-      if (colon < 0 || name === '' || counts.length < columns) {
-        throw new MalformedError(`not a line of /proc/PID/net/dev: ${line.slice(0, 100)}`);
-      }
-      const at = (column: number) => parseCount(counts[column] ?? '');
-      return {
-        name,
-        receive: { bytes: at(0), packets: at(1), errors: at(2), dropped: at(3) },
-        transmit: { bytes: at(8), packets: at(9), errors: at(10), dropped: at(11) },
-      };
-    });
+/** Parses `/proc/PID/net/dev`: headings, then one line for each interface. Throws MalformedError. Format: proc(5). */
+export function parseNetDev(text: KernelText): readonly InterfaceStats[] {
+  const found: InterfaceStats[] = [];
+  let line = 0;
+  for (let from = 0; from < text.length; line += 1) {
+    const to = text.endOfLine(from);
+    if (to > from && line >= headings) found.push(parseInterface(text, from, to));
+    from = to + 1;
+  }
+  return found;
+}
+
+function parseInterface(text: KernelText, from: number, to: number): InterfaceStats {
+  // A name may hold a colon itself (an alias); the numbers do not.
+  let end = to;
+  while (end > from && text.at(end) !== colon) end -= 1;
+  const begin = afterSpaces(text, from);
+  if (begin >= end) throw malformed('a line of /proc/PID/net/dev', text, from, to);
+  const counts = parseColumns(text, end + 1, to);
+  if (counts.length < columns) throw malformed('a line of /proc/PID/net/dev', text, from, to);
+  const at = (column: number) => counts[column] ?? 0n;
+  return {
+    name: text.toString(begin, end),
+    receive: { bytes: at(0), packets: at(1), errors: at(2), dropped: at(3) },
+    transmit: { bytes: at(8), packets: at(9), errors: at(10), dropped: at(11) },
+  };
+}
+
+function parseColumns(text: KernelText, from: number, to: number): readonly bigint[] {
+  const counts: bigint[] = [];
+  for (let begin = afterSpaces(text, from); begin < to;) {
+    const end = endOfWord(text, begin);
+    counts.push(countBetween(text, begin, end));
+    begin = afterSpaces(text, end);
+  }
+  return counts;
+}
+
+function afterSpaces(text: KernelText, from: number): number {
+  let at = from;
+  while (text.at(at) === space) at += 1;
+  return at;
 }
 
 /**

@@ -3,15 +3,7 @@ export function map<T, U>(value: T | undefined, to: (value: T) => U): U | undefi
   return value === undefined ? undefined : to(value);
 }
 
-/** An object without the properties that have no value; undefined when it would be empty. */
-export function whereKnown<T extends object>(properties: { [K in keyof T]: T[K] | undefined }): T | undefined {
-  const known: Record<string, unknown> = {};
-  let any = false;
-  for (const name in properties) {
-    const value = properties[name];
-    if (value === undefined) continue;
-    known[name] = value;
-    any = true;
-  }
-  return any ? (known as T) : undefined;
+/** A difference of two readings made one after the other, which may be below zero by the time between them. */
+export function atLeastZero(value: bigint): bigint {
+  return value > 0n ? value : 0n;
 }

@@ -1,6 +1,7 @@
 import { assert, bigInt, oneof, property, string, stringMatching } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MalformedError } from '#errors/errors.ts';
+import { KernelText } from '#host/kernel-text.ts';
 import { blkioStats, parseBlkio, parseIoStat } from './io.ts';
 import { parseNetDev } from './network.ts';
 import {
@@ -8,62 +9,64 @@ import {
   parseCpuMax,
   parseFlatKeyed,
   parseLimit,
-  parseNestedKeyed,
   parseV1MemoryLimit,
   parseV1Quota,
+  WantedLines,
+  WantedPairs,
 } from './parse.ts';
 import { parsePressure } from './pressure.ts';
+
+const textOf = (text: string) => KernelText.of(text);
 
 describe('parseCount', () => {
   it('keeps every digit of any count', () => {
     assert(
       property(bigInt({ min: 0n, max: 2n ** 64n - 1n }), (count) => {
-        expect(parseCount(`${count}\n`)).toBe(count);
+        expect(parseCount(textOf(`${count}\n`))).toBe(count);
       }),
     );
   });
 
   it.each(['', '-1', '1.5', '0x10', '1 2', '123456789012345678901'])('refuses %j', (text) => {
-    expect(() => parseCount(text)).toThrow(MalformedError);
+    expect(() => parseCount(textOf(text))).toThrow(MalformedError);
   });
 });
 
 describe('limits', () => {
   it('knows the word for none', () => {
-    expect(parseLimit('max\n')).toBe('unlimited');
-    expect(parseLimit('4096\n')).toBe(4096n);
+    expect(parseLimit(textOf('max\n'))).toBe('unlimited');
+    expect(parseLimit(textOf('4096\n'))).toBe(4096n);
   });
 
   it('takes what v1 writes for no limit as none, with pages of 4 and of 64 KiB', () => {
-    expect(parseV1MemoryLimit('9223372036854771712\n')).toBe('unlimited');
-    expect(parseV1MemoryLimit('9223372036854710272\n')).toBe('unlimited');
-    expect(parseV1MemoryLimit('9223372036854000000\n')).toBe(9_223_372_036_854_000_000n);
+    expect(parseV1MemoryLimit(textOf('9223372036854771712\n'))).toBe('unlimited');
+    expect(parseV1MemoryLimit(textOf('9223372036854710272\n'))).toBe('unlimited');
+    expect(parseV1MemoryLimit(textOf('9223372036854000000\n'))).toBe(9_223_372_036_854_000_000n);
   });
 
   it('reads quotas of both versions', () => {
-    expect(parseV1Quota('-1\n')).toBe('unlimited');
-    expect(parseV1Quota('50000\n')).toBe(50_000n);
-    expect(parseCpuMax('max 100000\n')).toEqual({ quotaUsec: 'unlimited', periodUsec: 100_000n });
-    expect(parseCpuMax('50000 100000\n')).toEqual({ quotaUsec: 50_000n, periodUsec: 100_000n });
+    expect(parseV1Quota(textOf('-1\n'))).toBe('unlimited');
+    expect(parseV1Quota(textOf('50000\n'))).toBe(50_000n);
+    expect(parseCpuMax(textOf('max 100000\n'))).toEqual({ quotaUsec: 'unlimited', periodUsec: 100_000n });
+    expect(parseCpuMax(textOf('50000 100000\n'))).toEqual({ quotaUsec: 50_000n, periodUsec: 100_000n });
   });
 });
 
 describe('parseFlatKeyed', () => {
   it('reads each line', () => {
-    expect(parseFlatKeyed('anon 4096\nfile 18446744073709551615\n')).toEqual(
-      new Map([
-        ['anon', 4096n],
-        ['file', 2n ** 64n - 1n],
-      ]),
-    );
+    expect(parseFlatKeyed(textOf('anon 4096\nfile 18446744073709551615\n'))).toEqual({
+      anon: 4096n,
+      file: 2n ** 64n - 1n,
+    });
   });
 
   it('keeps only what is wanted', () => {
-    expect(parseFlatKeyed('anon 1\nfile 2\nslab 3', new Set(['file']))).toEqual(new Map([['file', 2n]]));
+    const lines = new WantedLines('slab', 'fil', 'file');
+    expect(lines.parse(textOf('anon x\nfile 2\nslab 3'))).toEqual([3n, undefined, 2n]);
   });
 
   it.each(['anon\n', 'anon  1\n', ' 1\n', 'anon 1 2\n', 'anon x\n'])('refuses %j', (text) => {
-    expect(() => parseFlatKeyed(text)).toThrow(MalformedError);
+    expect(() => parseFlatKeyed(textOf(text))).toThrow(MalformedError);
   });
 });
 
@@ -71,7 +74,7 @@ describe('parseIoStat', () => {
   it('reads bytes, operations and what io.cost adds', () => {
     const text =
       '8:0 rbytes=90112 wbytes=299008 rios=7 wios=11 dbytes=4096 dios=1 cost.usage=12 cost.wait=3 cost.indebt=0 cost.indelay=1\n';
-    expect(parseIoStat(text).devices).toEqual([
+    expect(parseIoStat(textOf(text)).devices).toEqual([
       {
         device: '8:0',
         bytes: { read: 90_112n, write: 299_008n, discard: 4096n },
@@ -82,18 +85,13 @@ describe('parseIoStat', () => {
   });
 
   it('leaves out a device without numbers', () => {
-    expect(parseIoStat('7:0 \n8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n').devices).toHaveLength(1);
+    expect(parseIoStat(textOf('7:0 \n8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n')).devices).toHaveLength(1);
   });
 
   it('leaves out values that are no counts', () => {
-    expect(parseNestedKeyed('8:0 use_delay=0 depth=max avg_lat=12.5 rios=1\n')).toEqual([
-      [
-        '8:0',
-        new Map([
-          ['use_delay', 0n],
-          ['rios', 1n],
-        ]),
-      ],
+    const pairs = new WantedPairs('use_delay', 'depth', 'avg_lat', 'rios');
+    expect(pairs.parse(textOf('8:0 use_delay=0 depth=max avg_lat=12.5 rios=1\n'))).toEqual([
+      { name: '8:0', values: [0n, undefined, undefined, 1n] },
     ]);
   });
 });
@@ -103,19 +101,20 @@ describe('v1 blkio', () => {
     '8:0 Read 4096\n8:0 Write 8192\n8:0 Sync 12288\n8:0 Async 0\n8:0 Discard 0\n8:0 Total 12288\nTotal 12288\n';
 
   it('takes each operation once', () => {
-    expect(parseBlkio(bytes)).toEqual(new Map([['8:0', { read: 4096n, write: 8192n, discard: 0n }]]));
+    expect(parseBlkio(textOf(bytes))).toEqual(new Map([['8:0', { read: 4096n, write: 8192n, discard: 0n }]]));
   });
 
   it('joins bytes and operations by device', () => {
-    expect(blkioStats(bytes, '8:16 Read 2\n8:16 Total 2\nTotal 2\n')?.devices).toEqual([
+    expect(
+      blkioStats(parseBlkio(textOf(bytes)), parseBlkio(textOf('8:16 Read 2\n8:16 Total 2\nTotal 2\n'))).devices,
+    ).toEqual([
       { device: '8:0', bytes: { read: 4096n, write: 8192n, discard: 0n }, operations: {} },
       { device: '8:16', bytes: {}, operations: { read: 2n } },
     ]);
   });
 
-  it('knows a file without devices from no file', () => {
-    expect(blkioStats('Total 0\n', undefined)).toEqual({ devices: [] });
-    expect(blkioStats(undefined, undefined)).toBeUndefined();
+  it('knows a file without devices', () => {
+    expect(parseBlkio(textOf('Total 0\n'))).toEqual(new Map());
   });
 });
 
@@ -123,11 +122,11 @@ describe('parsePressure', () => {
   it('reads both totals', () => {
     const text =
       'some avg10=0.12 avg60=1.00 avg300=0.00 total=123456\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=9007199254740993\n';
-    expect(parsePressure(text)).toEqual({ waitingUsec: 123_456n, stalledUsec: 9_007_199_254_740_993n });
+    expect(parsePressure(textOf(text))).toEqual({ waitingUsec: 123_456n, stalledUsec: 9_007_199_254_740_993n });
   });
 
   it('has no zero for a line that is not there', () => {
-    expect(parsePressure('full avg10=0.00 avg60=0.00 avg300=0.00 total=5\n')).toEqual({ stalledUsec: 5n });
+    expect(parsePressure(textOf('full avg10=0.00 avg60=0.00 avg300=0.00 total=5\n'))).toEqual({ stalledUsec: 5n });
   });
 });
 
@@ -140,7 +139,7 @@ describe('parseNetDev', () => {
       '  eth0:0: 5 6 7 8 0 0 0 0 9 10 11 12 0 0 0 0',
       '',
     ].join('\n');
-    expect(parseNetDev(text)).toEqual([
+    expect(parseNetDev(textOf(text))).toEqual([
       {
         name: 'lo',
         receive: { bytes: 1000n, packets: 10n, errors: 1n, dropped: 2n },
@@ -160,7 +159,10 @@ describe('every parser', () => {
     parseCount,
     parseLimit,
     parseFlatKeyed,
-    parseNestedKeyed,
+    parseV1MemoryLimit,
+    parseV1Quota,
+    wantedLines: (text: KernelText) => new WantedLines('a', 'b1').parse(text),
+    wantedPairs: (text: KernelText) => new WantedPairs('a', 'b1').parse(text),
     parseIoStat,
     parseBlkio,
     parsePressure,
@@ -176,9 +178,9 @@ describe('every parser', () => {
   });
 });
 
-function returnsOrThrowsItsOwn(parse: (text: string) => unknown, text: string): void {
+function returnsOrThrowsItsOwn(parse: (text: KernelText) => unknown, text: string): void {
   try {
-    parse(text);
+    parse(textOf(text));
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
   }

@@ -1,36 +1,48 @@
 import { MalformedError } from '#errors/errors.ts';
+import type { KernelText } from '#host/kernel-text.ts';
 import type { Limit } from './stats.ts';
 
 /** Up to here a decimal text is a safe integer, which becomes a bigint faster than the text does. */
 const safeDigits = 15;
+/** 2^64 has as many. */
+const mostDigits = 20;
+const zero = 48;
+const nine = 57;
+const space = 32;
+const newline = 10;
+const equals = 61;
 
 /** Parses one decimal count of any size. Throws MalformedError. */
-export function parseCount(text: string): bigint {
-  return parseDigits(text.trim());
+export function parseCount(text: KernelText): bigint {
+  return countBetween(text, 0, endOfText(text));
 }
 
-/** The same of a text without white space around it. */
-function parseDigits(text: string): bigint {
-  const { length } = text;
-  if (length === 0 || length > 20) throw new MalformedError(`not a count: ${text.slice(0, 100)}`);
+/** The decimal count of any size that stands between two positions. Throws MalformedError. */
+export function countBetween(text: KernelText, from: number, to: number): bigint {
+  const length = to - from;
+  if (length <= 0 || length > mostDigits) throw malformed('a count', text, from, to);
   let value = 0;
-  for (let at = 0; at < length; at += 1) {
-    const digit = text.charCodeAt(at) - 48;
-    if (digit < 0 || digit > 9) throw new MalformedError(`not a count: ${text.slice(0, 100)}`);
+  for (let at = from; at < to; at += 1) {
+    const digit = text.at(at) - zero;
+    if (digit < 0 || digit > 9) throw malformed('a count', text, from, to);
     value = value * 10 + digit;
   }
-  return BigInt(length <= safeDigits ? value : text);
+  return BigInt(length <= safeDigits ? value : text.toString(from, to));
 }
 
 /** Parses a v2 limit: a count or `max`. Throws MalformedError. */
-export function parseLimit(text: string): Limit {
-  return text.trim() === 'max' ? 'unlimited' : parseCount(text);
+export function parseLimit(text: KernelText): Limit {
+  return limitBetween(text, 0, endOfText(text));
+}
+
+function limitBetween(text: KernelText, from: number, to: number): Limit {
+  return to - from === 3 && text.has('max', from) ? 'unlimited' : countBetween(text, from, to);
 }
 
 /**
  * Parses a v1 memory limit, where no limit is the largest multiple of the page size below 2^63. Throws MalformedError.
  */
-export function parseV1MemoryLimit(text: string): Limit {
+export function parseV1MemoryLimit(text: KernelText): Limit {
   const bytes = parseCount(text);
   return bytes >= unlimitedV1Bytes ? 'unlimited' : bytes;
 }
@@ -39,70 +51,135 @@ export function parseV1MemoryLimit(text: string): Limit {
 const unlimitedV1Bytes = 2n ** 63n - 65_536n;
 
 /** Parses a v1 quota: microseconds a period, -1 for none. Throws MalformedError. */
-export function parseV1Quota(text: string): Limit {
-  return text.trim() === '-1' ? 'unlimited' : parseCount(text);
-}
-
-/**
- * Parses a flat keyed file such as `memory.stat`, `name value` on each line; with `wanted` only those names are kept.
- * Throws MalformedError. Kernel: cgroup-v2.rst, "Flat keyed".
- */
-export function parseFlatKeyed(text: string, wanted?: ReadonlySet<string>): ReadonlyMap<string, bigint> {
-  const entries = new Map<string, bigint>();
-  for (let from = 0; from < text.length;) {
-    const newline = text.indexOf('\n', from);
-    const end = newline < 0 ? text.length : newline;
-    if (end > from) {
-      const space = text.indexOf(' ', from);
-      if (space <= from || space >= end)
-        throw new MalformedError(`not a "name value" line: ${text.slice(from, from + 100)}`);
-      const name = text.slice(from, space);
-      if (!wanted || wanted.has(name)) entries.set(name, parseDigits(text.slice(space + 1, end)));
-    }
-    from = end + 1;
-  }
-  return entries;
-}
-
-/** The same as an object, for files whose names are few. */
-export function parseCounts(text: string): Readonly<Record<string, bigint>> {
-  return Object.fromEntries(parseFlatKeyed(text));
+export function parseV1Quota(text: KernelText): Limit {
+  return text.has('-1', 0) && endOfText(text) === 2 ? 'unlimited' : parseCount(text);
 }
 
 /** Parses `cpu.max`, `quota period`, both microseconds. Throws MalformedError. */
-export function parseCpuMax(text: string): { readonly quotaUsec: Limit; readonly periodUsec: bigint } {
-  const [quota, period, ...rest] = text.trim().split(' ');
-  if (!quota || !period || rest.length > 0) throw new MalformedError(`not "quota period": ${text.slice(0, 100)}`);
-  return { quotaUsec: parseLimit(quota), periodUsec: parseCount(period) };
+export function parseCpuMax(text: KernelText): { readonly quotaUsec: Limit; readonly periodUsec: bigint } {
+  const end = endOfText(text);
+  const gap = endOfWord(text, 0);
+  return { quotaUsec: limitBetween(text, 0, gap), periodUsec: countBetween(text, gap + 1, end) };
 }
 
 /**
- * Parses a nested keyed file such as `io.stat`: on each line a name, then `key=value` pairs. Values that are no counts
- * (io.latency's `depth=max`) are left out. Throws MalformedError. Kernel: cgroup-v2.rst, "Nested keyed".
+ * Some lines of a flat keyed file such as `memory.stat`, `name value` on each line: what is wanted of forty lines is found
+ * without making a string of any. Kernel: cgroup-v2.rst, "Flat keyed".
  */
-export function parseNestedKeyed(
-  text: string,
-): readonly (readonly [name: string, values: ReadonlyMap<string, bigint>])[] {
-  return lines(text).map((line) => {
-    const [name = '', ...pairs] = line.split(' ').filter(Boolean);
-    if (name === '' || name.includes('='))
-      throw new MalformedError(`not a "name key=value" line: ${line.slice(0, 100)}`);
-    const values = new Map<string, bigint>();
-    for (const pair of pairs) {
-      const equals = pair.indexOf('=');
-      if (equals <= 0) throw new MalformedError(`not a "key=value" pair: ${pair.slice(0, 100)}`);
-      if (isCount(pair, equals + 1)) values.set(pair.slice(0, equals), parseDigits(pair.slice(equals + 1)));
-    }
-    return [name, values];
+export class WantedLines {
+  readonly #names: readonly string[];
+
+  constructor(...names: readonly string[]) {
+    this.#names = names;
+  }
+
+  /** The values in the order of the names, undefined where there is no such line. Throws MalformedError. */
+  parse(text: KernelText): readonly (bigint | undefined)[] {
+    const values: (bigint | undefined)[] = this.#names.map(() => undefined);
+    eachLine(text, (from, gap, to) => {
+      const wanted = this.#find(text, from, gap);
+      if (wanted >= 0) values[wanted] = countBetween(text, gap + 1, to);
+    });
+    return values;
+  }
+
+  #find(text: KernelText, from: number, to: number): number {
+    const length = to - from;
+    return this.#names.findIndex((name) => name.length === length && text.has(name, from));
+  }
+}
+
+/** Parses all of a flat keyed file. Throws MalformedError. */
+export function parseFlatKeyed(text: KernelText): Readonly<Record<string, bigint>> {
+  const entries: [name: string, value: bigint][] = [];
+  eachLine(text, (from, gap, to) => {
+    entries.push([text.toString(from, gap), countBetween(text, gap + 1, to)]);
   });
+  return Object.fromEntries(entries);
 }
 
-/** Lines that hold something. */
-export function lines(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '');
+/** Visits the lines that hold something: where each begins, where its first space is and where it ends. */
+function eachLine(text: KernelText, visit: (from: number, gap: number, to: number) => void): void {
+  for (let from = 0; from < text.length;) {
+    const gap = endOfWord(text, from);
+    const to = text.endOfLine(gap);
+    if (to > from) {
+      if (gap === from || gap === to) throw malformed('a "name value" line', text, from, to);
+      visit(from, gap, to);
+    }
+    from = to + 1;
+  }
 }
 
-function isCount(text: string, from: number): boolean {
-  const first = text.charCodeAt(from);
-  return first >= 48 && first <= 57 && !text.includes('.', from);
+/**
+ * Some pairs of a nested keyed file such as `io.stat`: on each line a name, then `key=value` pairs. Values that are no counts
+ * (io.latency's `depth=max`) are left out. Kernel: cgroup-v2.rst, "Nested keyed".
+ */
+export class WantedPairs {
+  readonly #keys: readonly string[];
+
+  constructor(...keys: readonly string[]) {
+    this.#keys = keys;
+  }
+
+  /** Of each line its name and the values in the order of the keys. Throws MalformedError. */
+  parse(text: KernelText): readonly NamedValues[] {
+    const found: NamedValues[] = [];
+    for (let from = 0; from < text.length;) {
+      const to = text.endOfLine(from);
+      if (to > from) found.push(this.#parseLine(text, from, to));
+      from = to + 1;
+    }
+    return found;
+  }
+
+  #parseLine(text: KernelText, from: number, to: number): NamedValues {
+    const gap = endOfWord(text, from);
+    const name = text.toString(from, gap);
+    if (name === '' || name.includes('=')) throw malformed('a "name key=value" line', text, from, to);
+    const values: (bigint | undefined)[] = this.#keys.map(() => undefined);
+    for (let begin = gap + 1; begin < to;) {
+      const end = endOfWord(text, begin);
+      if (end > begin) this.#parsePair(text, begin, end, values);
+      begin = end + 1;
+    }
+    return { name, values };
+  }
+
+  #parsePair(text: KernelText, from: number, to: number, values: (bigint | undefined)[]): void {
+    let sign = from;
+    while (sign < to && text.at(sign) !== equals) sign += 1;
+    if (sign === from || sign === to) throw malformed('a "key=value" pair', text, from, to);
+    const wanted = this.#keys.findIndex((key) => key.length === sign - from && text.has(key, from));
+    if (wanted >= 0 && isCount(text, sign + 1, to)) values[wanted] = countBetween(text, sign + 1, to);
+  }
+}
+
+/** A line of a nested keyed file; a value that it does not have is undefined. */
+export interface NamedValues {
+  readonly name: string;
+  readonly values: readonly (bigint | undefined)[];
+}
+
+/** Where the word ends that begins there: at a space, at its line's end or at the text's. */
+export function endOfWord(text: KernelText, from: number): number {
+  let end = from;
+  for (let byte = text.at(end); byte !== space && byte !== newline && end < text.length; byte = text.at(end)) end += 1;
+  return end;
+}
+
+/** Without the newline at its end. */
+function endOfText(text: KernelText): number {
+  const last = text.length - 1;
+  return text.at(last) === newline ? last : text.length;
+}
+
+function isCount(text: KernelText, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (text.at(at) < zero || text.at(at) > nine) return false;
+  return to > from;
+}
+
+/** What is to be thrown of a text that is not what it should be. */
+export function malformed(expected: string, text: KernelText, from: number, to: number): MalformedError {
+  return new MalformedError(`not ${expected}: ${text.toString(from, Math.min(to, from + 100))}`);
 }

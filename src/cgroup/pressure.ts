@@ -1,39 +1,52 @@
-import { MalformedError } from '#errors/errors.ts';
-import { lines, parseCount } from './parse.ts';
+import type { KernelText } from '#host/kernel-text.ts';
+import { map } from './optional.ts';
+import { countBetween, malformed } from './parse.ts';
+import type { ReadFile } from './reader.ts';
 import type { PressureResource, PressureStats, TaskStats } from './stats.ts';
 
-export const pressureResources: readonly PressureResource[] = ['cpu', 'memory', 'io', 'irq'];
+/** The files by what they are about. */
+export const pressureFiles = {
+  cpu: 'cpu.pressure',
+  memory: 'memory.pressure',
+  io: 'io.pressure',
+  irq: 'irq.pressure',
+} as const satisfies Record<PressureResource, string>;
+
+const total = ' total=';
 
 /**
  * Parses a pressure file: `some avg10=… avg60=… avg300=… total=N`, and the same for `full`; N is microseconds. Throws
  * MalformedError. Kernel: accounting/psi.rst.
  */
-export function parsePressure(text: string): PressureStats {
+export function parsePressure(text: KernelText): PressureStats {
   let waitingUsec: bigint | undefined;
   let stalledUsec: bigint | undefined;
-  for (const line of lines(text)) {
-    const total = line.indexOf(' total=');
-    if (total < 0) throw new MalformedError(`not a line of a pressure file: ${line.slice(0, 100)}`);
-    const usec = parseCount(line.slice(total + ' total='.length));
-    if (line.startsWith('some ')) waitingUsec = usec;
-    else if (line.startsWith('full ')) stalledUsec = usec;
-    else throw new MalformedError(`not a line of a pressure file: ${line.slice(0, 100)}`);
+  for (let from = 0; from < text.length;) {
+    const to = text.endOfLine(from);
+    if (text.has('some ', from)) waitingUsec = totalOf(text, from, to);
+    else if (text.has('full ', from)) stalledUsec = totalOf(text, from, to);
+    else if (to > from) throw malformed('a line of a pressure file', text, from, to);
+    from = to + 1;
   }
-  return {
-    ...(waitingUsec === undefined ? {} : { waitingUsec }),
-    ...(stalledUsec === undefined ? {} : { stalledUsec }),
-  };
+  return { waitingUsec, stalledUsec };
 }
 
-/** The pressure files that are there; undefined when none is. */
-export function pressureStats(read: (file: string) => string | undefined): TaskStats['pressure'] {
-  const found: Partial<Record<PressureResource, PressureStats>> = {};
-  let any = false;
-  for (const resource of pressureResources) {
-    const text = read(`${resource}.pressure`);
-    if (text === undefined) continue;
-    found[resource] = parsePressure(text);
-    any = true;
+/** It stands last. */
+function totalOf(text: KernelText, from: number, to: number): bigint {
+  for (let at = to - total.length; at > from; at -= 1) {
+    if (text.has(total, at)) return countBetween(text, at + total.length, to);
   }
-  return any ? found : undefined;
+  throw malformed('a line of a pressure file', text, from, to);
+}
+
+/** What the pressure files say that are there; undefined when none is. */
+export function pressureStats(
+  read: ReadFile,
+  files: Readonly<Record<PressureResource, string>>,
+): TaskStats['pressure'] {
+  const cpu = map(read(files.cpu), parsePressure);
+  const memory = map(read(files.memory), parsePressure);
+  const io = map(read(files.io), parsePressure);
+  const irq = map(read(files.irq), parsePressure);
+  return cpu || memory || io || irq ? { cpu, memory, io, irq } : undefined;
 }

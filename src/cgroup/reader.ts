@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { readTextSync } from '#host/files.ts';
 import { KeptFile } from '#host/kept-file.ts';
-import { readHugePageSizes } from './hugetlb.ts';
+import { KernelText } from '#host/kernel-text.ts';
+import { readHugePageSizes, type HugetlbFiles } from './hugetlb.ts';
 import { parseNetDev } from './network.ts';
+import { map } from './optional.ts';
 import { includesDetail, type StatsDetail, type TaskStats } from './stats.ts';
-import { v1Files, v1HugetlbFiles, v1Stats } from './v1.ts';
-import { v2Files, v2HugetlbFiles, v2Stats } from './v2.ts';
+import { v1Files, v1Hugetlb, v1Stats } from './v1.ts';
+import { v2Files, v2Hugetlb, v2Stats } from './v2.ts';
 
 /**
  * Where a cgroup is: one folder under v2, one for each controller under v1, where `unified` is the extra v2 tree of a hybrid
@@ -15,8 +16,11 @@ export type CgroupFolders =
   | { readonly version: 1; readonly dirs: Readonly<Record<string, string>> }
   | { readonly version: 2; readonly dirs: string };
 
-/** Gives the text of one of a cgroup's files, `controller/file` under v1; undefined where the kernel has none. */
-export type ReadFile = (file: string) => string | undefined;
+/**
+ * Reads one of a cgroup's files, `controller/file` under v1; undefined where the kernel has none. What it gives is good until
+ * the next reading.
+ */
+export type ReadFile = (file: string) => KernelText | undefined;
 
 export interface ReaderOptions {
   /** The detail whose files stay open between readings; what a more detailed reading needs is opened for it. */
@@ -43,14 +47,15 @@ let machinePageSizes: readonly string[] | undefined;
 export function openCgroupReader(where: CgroupFolders, options: ReaderOptions = {}): CgroupReader {
   const { keep = 'standard', netDev } = options;
   const pageSizes = options.pageSizes ?? (machinePageSizes ??= readHugePageSizes());
-  const files = new GroupFiles(sources(where, pageSizes, netDev), keep);
+  const hugetlb = pageSizes.map(where.version === 1 ? v1Hugetlb : v2Hugetlb);
+  const files = new GroupFiles(sources(where, hugetlb, netDev), keep);
+  const readStats = where.version === 1 ? v1Stats : v2Stats;
   return {
     read: (detail = 'standard') => {
-      const read: ReadFile = (name) => files.read(name, detail);
-      const stats = where.version === 1 ? v1Stats(read, detail, pageSizes) : v2Stats(read, detail, pageSizes);
-      const network = read(netDevFile);
-      if (!stats || files.gone) return undefined;
-      return network === undefined ? stats : { ...stats, network: parseNetDev(network) };
+      files.detail = detail;
+      const stats = readStats(files.read, detail, hugetlb);
+      const network = map(files.read(netDevFile), parseNetDev);
+      return stats && !files.gone ? { ...stats, network } : undefined;
     },
     [Symbol.dispose]: () => files[Symbol.dispose](),
   };
@@ -59,19 +64,25 @@ export function openCgroupReader(where: CgroupFolders, options: ReaderOptions = 
 interface Source {
   readonly path: string;
   readonly least: StatsDetail;
+  /** What has been found there: a file that is kept open, or that it is `missing` for good. */
+  file?: KeptFile | 'missing' | undefined;
 }
 
 function sources(
   where: CgroupFolders,
-  pageSizes: readonly string[],
+  hugetlb: readonly HugetlbFiles[],
   netDev: string | undefined,
 ): ReadonlyMap<string, Source> {
-  const usual = where.version === 1 ? v1Files : v2Files;
-  const huge = pageSizes.flatMap(where.version === 1 ? v1HugetlbFiles : v2HugetlbFiles);
   const found = new Map<string, Source>();
-  for (const [name, least] of [...usual, ...huge]) {
+  const add = (name: string, least: StatsDetail) => {
     const path = pathOf(where, name);
     if (path !== undefined) found.set(name, { path, least });
+  };
+  for (const [name, least] of where.version === 1 ? v1Files : v2Files) add(name, least);
+  for (const { usage, limit, limitHits } of hugetlb) {
+    add(usage, 'standard');
+    add(limit, 'full');
+    add(limitHits, 'full');
   }
   if (netDev !== undefined) found.set(netDevFile, { path: netDev, least: 'standard' });
   return found;
@@ -88,9 +99,9 @@ function pathOf({ version, dirs }: CgroupFolders, name: string): string | undefi
 class GroupFiles implements Disposable {
   readonly #sources: ReadonlyMap<string, Source>;
   readonly #keep: StatsDetail;
-  /** What has been looked for: open, or `missing` for good. */
-  readonly #known = new Map<string, KeptFile | 'missing'>();
   #gone = false;
+  /** What the reading under way wants: a file that only a higher one wants is as if it were not there. */
+  detail: StatsDetail = 'standard';
 
   constructor(from: ReadonlyMap<string, Source>, keep: StatsDetail) {
     this.#sources = from;
@@ -102,28 +113,26 @@ class GroupFiles implements Disposable {
     return this.#gone;
   }
 
-  read(name: string, detail: StatsDetail): string | undefined {
+  readonly read: ReadFile = (name) => {
     const source = this.#sources.get(name);
-    if (!source || !includesDetail(detail, source.least)) return undefined;
-    const file = this.#known.get(name) ?? this.#open(name, source);
+    if (!source || !includesDetail(this.detail, source.least)) return undefined;
+    const file = (source.file ??= this.#open(source));
     if (file === 'missing') return undefined;
-    if (!file) return readTextSync(source.path);
+    if (!file) return KernelText.readFile(source.path);
     const text = file.read();
     if (file.gone) this.#gone = true;
     return text;
-  }
+  };
 
-  #open(name: string, { path, least }: Source): KeptFile | 'missing' | undefined {
+  #open({ path, least }: Source): KeptFile | 'missing' | undefined {
     if (!includesDetail(this.#keep, least) || !KeptFile.hasRoom) return undefined;
-    const file = KeptFile.open(path) ?? 'missing';
-    this.#known.set(name, file);
-    return file;
+    return KeptFile.open(path) ?? 'missing';
   }
 
   [Symbol.dispose](): void {
-    for (const file of this.#known.values()) {
-      if (file !== 'missing') file[Symbol.dispose]();
+    for (const source of this.#sources.values()) {
+      if (source.file && source.file !== 'missing') source.file[Symbol.dispose]();
+      source.file = undefined;
     }
-    this.#known.clear();
   }
 }

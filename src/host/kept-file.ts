@@ -1,18 +1,18 @@
 import * as fs from 'node:fs';
 import { isErrno } from '#errors/errors.ts';
 import { readTextSync } from './files.ts';
+import { KernelText } from './kernel-text.ts';
 
-/** Larger than any file of a cgroup; `memory.stat` has about 4 KiB, an io file some 100 bytes a device. */
-const bufferBytes = 256 * 1024;
-let shared: Buffer | undefined;
-
-/** What of the descriptors that this process may have is left for sockets, FIFOs and everything else. */
-const shareOfLimit = 0.5;
+/**
+ * What of the descriptors that this process may have is for files that are kept; the rest is for sockets, FIFOs and
+ * everything else, of which a task takes some three.
+ */
+const shareOfLimit = 0.75;
 let room: number | undefined;
 let openFiles = 0;
 
 /**
- * A file of the kernel's that is kept open and read again from its beginning: a few microseconds a reading, where opening
+ * A file of the kernel's that is kept open and read again from its beginning: a microsecond or two a reading, where opening
  * it each time costs five times as much.
  */
 export class KeptFile implements Disposable {
@@ -24,7 +24,7 @@ export class KeptFile implements Disposable {
     openFiles += 1;
   }
 
-  /** Whether one more may be kept: at most half of the process's descriptors are. */
+  /** Whether one more may be kept: at most three quarters of the process's descriptors are. */
   static get hasRoom(): boolean {
     room ??= Math.floor(descriptorLimit() * shareOfLimit);
     return openFiles < room;
@@ -50,12 +50,14 @@ export class KeptFile implements Disposable {
     return this.#gone;
   }
 
-  /** What it says now; undefined once the thing that it speaks of is gone, or where the kernel counts nothing. */
-  read(): string | undefined {
+  /**
+   * What it says now, good until the next reading of any file; undefined once the thing that it speaks of is gone, or where the
+   * kernel counts nothing.
+   */
+  read(): KernelText | undefined {
     if (this.#fd === undefined || this.#gone) return undefined;
-    shared ??= Buffer.allocUnsafe(bufferBytes);
     try {
-      return shared.toString('latin1', 0, fs.readSync(this.#fd, shared, 0, bufferBytes, 0));
+      return KernelText.readFrom(this.#fd);
     } catch (error) {
       if (isErrno(error, 'EOPNOTSUPP')) return undefined;
       if (!isErrno(error, 'ENODEV', 'ENOENT')) throw error;

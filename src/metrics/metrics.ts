@@ -1,4 +1,4 @@
-import type { StatsDetail } from '#cgroup/stats.ts';
+import type { StatsDetail, TaskStats } from '#cgroup/stats.ts';
 import { errorCode, errorMessage } from '#errors/errors.ts';
 import type { Log } from '#log/log.ts';
 import { refKey, type TaskRef } from '#task/ids.ts';
@@ -11,10 +11,9 @@ import type { TaskFacts } from './container/sample.ts';
 import { DeviceNames } from './device-names.ts';
 import { Exposition, type Format } from './exposition.ts';
 import { FinishedTasks } from './finished.ts';
-import { Slices } from './slices.ts';
 import { Snapshots } from './snapshot.ts';
+import { TaskSeries } from './task-series.ts';
 import { writeAgent } from './write-agent.ts';
-import { TaskWriter } from './write-tasks.ts';
 
 /** What others know of a task. */
 export interface TaskDescription {
@@ -41,7 +40,6 @@ export class Metrics implements Disposable {
   readonly #options: MetricsOptions;
   readonly #finished: FinishedTasks;
   readonly #snapshots: Snapshots;
-  readonly #writer: TaskWriter;
   readonly #subscriptions: readonly Disposable[];
   #lastBytes = 0;
 
@@ -56,32 +54,35 @@ export class Metrics implements Disposable {
         this.agent.operation(verb, durationMs / 1000, 'error' in failure ? errorCode(failure.error) : undefined),
       ),
     ];
-    this.#writer = new TaskWriter(familiesOf(profile));
     const devices = new DeviceNames();
-    this.#snapshots = new Snapshots({
+    const source = {
       tasks: () => tasks.list(),
-      facts: (task) => this.#facts(task),
+      facts: (task: Task) => this.#facts(task),
       profile,
-      bound: (stats) =>
+      bound: (stats: TaskStats) =>
         boundStats(stats, limits, {
-          deviceName: (number) => devices.of(number),
+          deviceName: (number: string) => devices.of(number),
           dropped: (label, count) => this.agent.dropped(label, count),
         }),
-      failed: (task, error) => {
+      failed: (task: Task, error: unknown) => {
         this.agent.collectorErrors.inc();
         log.warn({ task: refKey(task.ref), reason: errorMessage(error) }, 'cannot read the statistics of a task');
       },
-    });
+    };
+    this.#snapshots = new Snapshots(source, new TaskSeries(familiesOf(profile)));
   }
 
   /** Reads and writes everything now; no slice of the work takes more than some milliseconds. */
   async expose(format: Format): Promise<Buffer> {
     const out = new Exposition(format, Math.ceil(this.#lastBytes * 1.1));
     const read = this.agent.collectorDuration.startTimer({ collector: 'read' });
-    const samples = await this.#snapshots.read();
+    const sections = await this.#snapshots.read();
     read();
     const write = this.agent.collectorDuration.startTimer({ collector: 'write' });
-    await this.#writer.write(samples, out, new Slices());
+    for (const { family, lines } of sections) {
+      out.family(family);
+      out.bytes(lines);
+    }
     write();
     writeAgent(await this.agent.registry.getMetricsAsJSON(), out);
     const body = out.end();

@@ -3,6 +3,7 @@ import { refKey } from '#task/ids.ts';
 import type { Task } from '#task/task.ts';
 import type { TaskFacts, TaskSample } from './container/sample.ts';
 import { Slices } from './slices.ts';
+import { taskLabels, type Section, type TaskLabels, type TaskSeries } from './task-series.ts';
 
 export interface SnapshotSource {
   readonly tasks: () => readonly Task[];
@@ -13,37 +14,41 @@ export interface SnapshotSource {
   readonly failed: (task: Task, error: unknown) => void;
 }
 
-/** Reads all tasks, in the order of their names. Readings that overlap are one. */
+/** Reads all tasks and writes their series, in the order of their names. Readings that overlap are one. */
 export class Snapshots {
   readonly #source: SnapshotSource;
-  #running: Promise<readonly TaskSample[]> | undefined;
+  readonly #series: TaskSeries;
+  readonly #names = new WeakMap<Task, TaskName>();
+  #running: Promise<readonly Section[]> | undefined;
 
-  constructor(source: SnapshotSource) {
+  constructor(source: SnapshotSource, series: TaskSeries) {
     this.#source = source;
+    this.#series = series;
   }
 
-  read(): Promise<readonly TaskSample[]> {
+  /** No slice of the work takes more than some milliseconds. */
+  read(): Promise<readonly Section[]> {
     this.#running ??= this.#read().finally(() => {
       this.#running = undefined;
     });
     return this.#running;
   }
 
-  async #read(): Promise<readonly TaskSample[]> {
+  async #read(): Promise<readonly Section[]> {
     const slices = new Slices();
-    const samples: TaskSample[] = [];
-    for (const task of inOrder(this.#source.tasks())) {
-      samples.push(this.#sample(task));
+    this.#series.begin();
+    for (const { task, labels } of this.#inOrder()) {
+      this.#series.add(this.#sample(task), labels);
       await slices.rest();
     }
-    return samples;
+    return this.#series.end();
   }
 
   #sample(task: Task): TaskSample {
     const { ref } = task;
     const stats = this.#stats(task);
     // The facts come second: of a task that has ended meanwhile they say so.
-    return { ref, facts: this.#source.facts(task), ...(stats ? { stats } : {}) };
+    return { ref, facts: this.#source.facts(task), stats };
   }
 
   #stats(task: Task): TaskStats | undefined {
@@ -56,11 +61,24 @@ export class Snapshots {
       return undefined;
     }
   }
+
+  #inOrder(): readonly TaskName[] {
+    const names = this.#source.tasks().map((task) => this.#nameOf(task));
+    return names.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  #nameOf(task: Task): TaskName {
+    const known = this.#names.get(task);
+    if (known) return known;
+    const made = { task, key: refKey(task.ref), labels: taskLabels(task.ref) };
+    this.#names.set(task, made);
+    return made;
+  }
 }
 
-function inOrder(tasks: readonly Task[]): readonly Task[] {
-  return tasks
-    .map((task) => ({ task, key: refKey(task.ref) }))
-    .toSorted((a, b) => (a.key < b.key ? -1 : 1))
-    .map(({ task }) => task);
+/** What is kept of a task from one scrape to the next. */
+interface TaskName {
+  readonly task: Task;
+  readonly key: string;
+  readonly labels: TaskLabels;
 }
