@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectApi } from '#api/client.ts';
 import type { Options } from '#api/gen/containerd/runc/v1/options.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import { makeAgentNode } from '../test/support/agent.ts';
 import { startContainerd } from '../test/support/containerd.ts';
 import { ContainerdClient, type ClientTask } from '../test/support/containerd-client.ts';
 import { makeTestNode, type TestNode } from '../test/support/node.ts';
+import { leanClient } from './lean-client.ts';
 import { memoryOf, processesNamed, sumOf, type Memory } from './program.ts';
 
 const namespace = 'bench';
@@ -105,7 +105,7 @@ function side({ name, monitor, pid, node, client, options }: Parts): Side {
 }
 
 function clientOf(socket: string, node: TestNode): ContainerdClient {
-  return new ContainerdClient(connectApi(socket), node, namespace);
+  return new ContainerdClient(leanClient(socket), node, namespace);
 }
 
 /** What does not outlive a reboot is in memory on a node; `clean` unmounts it. */

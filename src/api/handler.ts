@@ -40,9 +40,13 @@ export class Handlers {
   /** A call that only reads. */
   read<Q, R>(work: (request: Q, call: Call) => Promise<R> | R): handleUnaryCall<Q, R> {
     return (call, answer) => {
-      void settle(async () => await work(call.request, toCall(call))).then((outcome) =>
-        'value' in outcome ? answer(null, outcome.value) : answer(toStatus(outcome.error)),
-      );
+      const served = new ServedCall(call);
+      void settle(async () => await work(call.request, served)).then((outcome) => {
+        served.over();
+        if ('value' in outcome) answer(null, outcome.value);
+        else answer(toStatus(outcome.error));
+        return undefined;
+      });
     };
   }
 
@@ -57,7 +61,7 @@ export class Handlers {
     work: (request: Q, call: Call, send: (reply: R) => Promise<void>) => Promise<void>,
   ): handleServerStreamingCall<Q, R> {
     return (stream) => {
-      const call = toCall(stream);
+      const call = new ServedCall(stream);
       const run = () => work(stream.request, call, sender(stream, call.signal));
       void settle(verb === undefined ? run : () => this.logged(verb, stream.request, call, run)).then((outcome) =>
         finish(stream, outcome),
@@ -70,7 +74,7 @@ export class Handlers {
     work: (requests: AsyncIterable<Q>, call: Call, send: (reply: R) => Promise<void>) => Promise<void>,
   ): handleBidiStreamingCall<Q, R> {
     return (stream: ServerDuplexStream<Q, R>) => {
-      const call = toCall(stream);
+      const call = new ServedCall(stream);
       stream.on('error', () => {}); // the client has gone; the signal says so
       void settle(() => work(stream as AsyncIterable<Q>, call, sender(stream, call.signal))).then((outcome) =>
         finish(stream, outcome),
@@ -124,15 +128,40 @@ function sender<R>(
   };
 }
 
-function toCall(call: Cancellable): Call {
-  const controller = new AbortController();
-  call.on('cancelled', () => controller.abort(new CancelledError('the client has gone or its time is over')));
-  if (call.cancelled) controller.abort(new CancelledError('the client has gone'));
-  return {
-    signal: controller.signal,
-    namespace: () => namespaceOf(call.metadata),
-    begin: () => call.sendMetadata(new Metadata()),
-  };
+/** A call of grpc-js as ours. Its signal is made when somebody asks for it: most calls are over before anybody could give up. */
+class ServedCall implements Call {
+  readonly #call: Cancellable;
+  #controller: AbortController | undefined;
+  #over = false;
+
+  constructor(call: Cancellable) {
+    this.#call = call;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller) return this.#controller.signal;
+    const controller = new AbortController();
+    this.#controller = controller;
+    const abort = () => {
+      if (!this.#over) controller.abort(new CancelledError('the client has gone or its time is over'));
+    };
+    if (this.#call.cancelled) abort();
+    else this.#call.on('cancelled', abort);
+    return controller.signal;
+  }
+
+  namespace(): Namespace {
+    return namespaceOf(this.#call.metadata);
+  }
+
+  begin(): void {
+    this.#call.sendMetadata(new Metadata());
+  }
+
+  /** There is nothing left to give up: grpc-js says of calls that were answered too that they are cancelled. */
+  over(): void {
+    this.#over = true;
+  }
 }
 
 function namespaceOf(metadata: Metadata): Namespace {
