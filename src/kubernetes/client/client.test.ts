@@ -7,7 +7,7 @@ import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { failure, json, ScriptedServer } from '../../../test/support/scripted-server.ts';
 import { KubernetesClient } from './client.ts';
 import { noClientMetrics } from './client-metrics.ts';
-import { KubernetesError } from './kubernetes-error.ts';
+import { isMissing, KubernetesError } from './kubernetes-error.ts';
 import { Transport } from './transport.ts';
 
 describe('KubernetesClient', () => {
@@ -88,6 +88,16 @@ describe('KubernetesClient', () => {
     const error = await client.get('/api').catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(KubernetesError);
     expect(error).toMatchObject({ code, status, reason, message: 'GET /api: because' });
+  });
+
+  it.each([
+    ['text', '404 page not found\n'],
+    ['a Status that names nothing', JSON.stringify({ kind: 'Status', reason: 'NotFound', code: 404, details: {} })],
+  ])('takes a server that does not know our kinds for one that is away: 404 with %s', async (_what, body) => {
+    server.reply((response) => response.writeHead(404).end(body));
+    const error = await client.get('/api').catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'unavailable', status: 404 });
+    expect(isMissing(error)).toBe(false);
   });
 
   it('asks again after as long as the server says, and not before', async () => {

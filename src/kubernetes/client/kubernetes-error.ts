@@ -18,9 +18,11 @@ export class KubernetesError extends RunletError {
     readonly reason: string;
     readonly said: string;
     readonly retryAfterMs?: number | undefined;
+    /** The object that it is about, where the server named one. */
+    readonly name?: string | undefined;
   }) {
-    const { what, status, reason, said, retryAfterMs } = failure;
-    super(codeOf(status, reason), `${what}: ${said || `status ${status}`}`, { details: { status, reason } });
+    const { what, status, reason, said, retryAfterMs, name } = failure;
+    super(codeOf(status, reason, name), `${what}: ${said || `status ${status}`}`, { details: { status, reason } });
     this.status = status;
     this.reason = reason;
     this.said = said;
@@ -32,6 +34,7 @@ const statusSchema = z.looseObject({
   message: z.string().catch(''),
   reason: z.string().catch(''),
   code: z.number().int().catch(0),
+  details: z.looseObject({ name: z.string().optional() }).catch({}),
 });
 
 /** Longest message that is kept of an answer: an admission policy may say as much as it likes. */
@@ -42,19 +45,20 @@ export function toKubernetesError(
   what: string,
   answer: { readonly status: number; readonly body: string; readonly retryAfter?: string | undefined },
 ): KubernetesError {
-  const { message, reason } = parseStatus(answer.body);
+  const { message, reason, name } = parseStatus(answer.body);
   return new KubernetesError({
     what,
     status: answer.status,
     reason,
     said: (message || answer.body.trim()).slice(0, maxMessageLength),
     retryAfterMs: parseRetryAfter(answer.retryAfter),
+    name,
   });
 }
 
 /** The error of a Status object that came as an event of a watch. */
 export function statusObjectError(what: string, object: unknown): KubernetesError {
-  const { message, reason, code } = statusSchema.catch({ message: '', reason: '', code: 0 }).parse(object);
+  const { message, reason, code } = statusSchema.catch({ message: '', reason: '', code: 0, details: {} }).parse(object);
   return new KubernetesError({ what, status: code, reason, said: message.slice(0, maxMessageLength) });
 }
 
@@ -63,14 +67,19 @@ export function isExpired(error: unknown): boolean {
   return error instanceof KubernetesError && (error.status === 410 || error.reason === 'Expired');
 }
 
-/** Whether what was asked about is not there. */
+/** Whether the object that was asked about is not there. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof KubernetesError && error.status === 404;
+  return error instanceof KubernetesError && error.code === 'not-found';
 }
 
-function parseStatus(body: string): { readonly message: string; readonly reason: string } {
+function parseStatus(body: string): {
+  readonly message: string;
+  readonly reason: string;
+  readonly name?: string | undefined;
+} {
   try {
-    return statusSchema.parse(JSON.parse(body));
+    const { message, reason, details } = statusSchema.parse(JSON.parse(body));
+    return { message, reason, name: details.name };
   } catch {
     return { message: '', reason: '' };
   }
@@ -82,7 +91,12 @@ function parseRetryAfter(value: string | undefined): number | undefined {
   return value !== undefined && Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
 }
 
-function codeOf(status: number, reason: string): ErrorCode {
+/**
+ * A server that does not know of our kinds, such as one that has just begun to serve or whose CRDs are being replaced, says 404
+ * as well; only one that names the object knows that it is not there.
+ */
+function codeOf(status: number, reason: string, name: string | undefined): ErrorCode {
+  if (status === 404) return name ? 'not-found' : 'unavailable';
   if (status === 409) return reason === 'AlreadyExists' ? 'already-exists' : 'failed-precondition';
   if (status >= 500 || status === 429 || status === 408) return 'unavailable';
   return codes[status] ?? 'internal';
@@ -92,7 +106,6 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   400: 'invalid-argument',
   401: 'permission-denied',
   403: 'permission-denied',
-  404: 'not-found',
   410: 'failed-precondition',
   412: 'failed-precondition',
   413: 'resource-exhausted',
