@@ -5,11 +5,12 @@ interface Timer {
   readonly call: () => void;
 }
 
-/** A clock whose hands the test turns. Wall and monotonic time are the same; random numbers are all `random`. */
+/** A clock whose hands the test turns. Wall and monotonic time are the same until it is set; random numbers are all `random`. */
 export class ManualClock implements Clock {
   /** What `random()` answers. */
   randomNumber = 0.5;
   #nowMs: number;
+  #setByMs = 0;
   readonly #timers = new Set<Timer>();
 
   constructor(nowMs = 1_700_000_000_000) {
@@ -17,7 +18,7 @@ export class ManualClock implements Clock {
   }
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#setByMs;
   }
 
   monotonicMs(): number {
@@ -50,6 +51,11 @@ export class ManualClock implements Clock {
 
   random(): number {
     return this.randomNumber;
+  }
+
+  /** Sets the wall clock, as an administrator or a time server does; no time passes. */
+  set(byMs: number): void {
+    this.#setByMs += byMs;
   }
 
   /** How many calls and sleeps are waited for. */

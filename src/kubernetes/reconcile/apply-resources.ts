@@ -22,7 +22,7 @@ export async function updateResources(
   { object, task, signal }: Subject,
   { drift }: { readonly drift: boolean },
 ): Promise<Applied> {
-  const { records, source, sink, clock } = context;
+  const { records, source, sink, wallClock } = context;
   const record = records.get(object.uid);
   const newest = source.get(objectKey(object));
   if (!task || !record || newest?.uid !== object.uid) return 'on';
@@ -34,9 +34,9 @@ export async function updateResources(
     context.policy?.checkLimits(wanted, context.defaultPidsLimit);
     await task.update(linux, { signal });
   });
-  const problem = problemOf(failures, (before?.tries ?? 0) + 1, clock.nowMs());
+  const problem = problemOf(failures, (before?.tries ?? 0) + 1, wallClock.nowMs());
   const applied = { attempt: live.attempt, resources: wanted, ...(problem ? { problem } : {}) };
-  records.put(change(record, { applied }));
+  records.put(change(records.get(object.uid) ?? record, { applied }));
   const event = problem ? failureEvent(problem, before) : drift ? corrected : resized;
   if (event) sink.event(object, event);
   return 'on';

@@ -83,7 +83,7 @@ export class Actions {
 
   /** What cannot be started is taken away and made anew later. */
   async #start({ object, task, signal }: Subject): Promise<Applied> {
-    const { records, making, memories, clock } = this.#context;
+    const { records, making, memories, wallClock } = this.#context;
     if (!task) return 'on';
     await records.flush(object.uid);
     try {
@@ -97,7 +97,7 @@ export class Actions {
         message: errorMessage(error),
         terminal: false,
         failures: 1,
-        retryAtMs: clock.nowMs() + 10_000,
+        retryAtMs: wallClock.nowMs() + 10_000,
         generation: record?.status?.observedGeneration ?? 0,
         hash: task.record.owner['hash'] ?? '',
       };

@@ -8,6 +8,7 @@ import type { TaskManager } from '#task/task-manager.ts';
 import type { MakeOptions, TaskMaking } from '../making/making.ts';
 import type { NodeTask, Resources } from '../node-task/types.ts';
 import type { ObjectMemories } from './object-memory.ts';
+import type { WallClock } from './wall-clock.ts';
 import type { RecordStore } from './record-store.ts';
 import type { NodeTaskSink, NodeTaskSource, ObjectIdentity, PodSecurityLevel } from './source.ts';
 
@@ -61,6 +62,8 @@ export interface TaskPolicy {
 export interface ReconcilerContext extends ReconcilerParts {
   readonly records: RecordStore;
   readonly memories: ObjectMemories;
+  /** By which all decisions are made. */
+  readonly wallClock: WallClock;
   /** Warnings that have been said. */
   readonly warned: Set<string>;
   /** Asks for another look at an object. */

@@ -146,7 +146,7 @@ function noteTrouble(context: ReconcilerContext, object: SourceObject, job: Maki
   const message = errorMessage(error);
   memory.trouble = {
     ...{ reason, message, terminal, failures, hash: job.hash, generation: job.generation },
-    retryAtMs: context.clock.nowMs() + waitMs,
+    retryAtMs: context.wallClock.nowMs() + waitMs,
   };
   context.log.warn({ object: objectKey(object), reason, err: error, retryMs: waitMs }, 'cannot make a task');
   if (reason !== 'Pending') context.sink.event(object, { type: 'Warning', reason, note: message.slice(0, 1024) });

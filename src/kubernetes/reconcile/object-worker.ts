@@ -69,14 +69,14 @@ export class ObjectWorker {
 
   /** Undefined when nothing of it is left. */
   async #remove(object: ObjectIdentity, signal: AbortSignal): Promise<Worked | undefined> {
-    const { memories, records, clock } = this.#context;
+    const { memories, records, wallClock } = this.#context;
     const { uid } = object;
     for (let step = 0; step < mostSteps; step += 1) {
+      const nowMs = wallClock.nowMs();
       const task = this.#taskOf(object);
       const record = records.get(uid) ?? this.#forgotten(object);
       const live = task && toLiveTask(this.#context, task, record);
       const making = memories.of(uid).job !== undefined;
-      const nowMs = clock.nowMs();
       const plan = planRemoval({ nowMs, record, making, ...(live ? { live } : {}) });
       if (!plan.action) return again(plan, nowMs);
       // A namesake's things are in the same places.

@@ -11,12 +11,14 @@ import type { LiveTask, View } from './view.ts';
 /** Looks at an object and at everything of it on the node. */
 export function observe(context: ReconcilerContext, object: SourceObject, task: Task | undefined): View {
   const { uid } = object;
+  // First: where the clock has been set, the record's times move with it.
+  const nowMs = context.wallClock.nowMs();
   const { job, trouble, seenExit, reached } = context.memories.of(uid);
   const record = context.records.get(uid);
   // One that is being made is seen when all that belongs to it is there.
   const live = task && !job ? toLiveTask(context, task, record) : undefined;
   return {
-    nowMs: context.clock.nowMs(),
+    nowMs,
     bootId: context.bootId,
     nodeName: context.nodeName,
     object,

@@ -16,6 +16,7 @@ import { readOwner } from './owner.ts';
 import type { ObjectRecord } from './record.ts';
 import { RecordStore } from './record-store.ts';
 import { objectKey, parseObjectKey, type ObjectKey, type SourceObject } from './source.ts';
+import { WallClock } from './wall-clock.ts';
 import { WorkQueue, type QueueMetrics } from './work-queue.ts';
 
 /** How long what the machine can do is believed: processors may be added. */
@@ -51,13 +52,15 @@ export class Reconciler implements AsyncDisposable {
   constructor(options: ReconcilerOptions) {
     const { clock, log, metrics, workers } = options;
     const records = new RecordStore(options.records, log);
+    const memories = new ObjectMemories();
     this.#queue = new WorkQueue({ clock, ...(metrics ? { metrics } : {}) });
     this.#background = new TaskGroup((error) => log.error({ err: error }, 'making a task in the background failed'));
     this.#context = {
       ...options,
       machine: readNowAndThen(options.machine, clock),
       records,
-      memories: new ObjectMemories(),
+      memories,
+      wallClock: new WallClock({ clock, records, memories, log }),
       warned: new Set(),
       look: (key) => this.#look(key),
     };
@@ -72,8 +75,9 @@ export class Reconciler implements AsyncDisposable {
 
   /** Reads what a former agent kept and begins. Once, after the tasks of the node have been recovered. */
   async start(): Promise<void> {
-    const { source, tasks, records } = this.#context;
+    const { source, tasks, records, wallClock } = this.#context;
     await records.load();
+    wallClock.heal();
     this.#subscriptions.use(tasks.events.subscribe((event) => this.#hear(event)));
     this.#subscriptions.use(
       source.subscribe((change) => (change.kind === 'object' ? this.#look(change.key) : this.#lookAtAll())),
