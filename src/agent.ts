@@ -1,5 +1,5 @@
 import type { Config } from '#config/config.ts';
-import { UnavailableError, UnimplementedError } from '#errors/errors.ts';
+import { UnavailableError } from '#errors/errors.ts';
 import type { Log } from '#log/log.ts';
 import { openCore, recoverCore } from './agent/core.ts';
 import { checkHost } from './agent/host-checks.ts';
@@ -24,10 +24,6 @@ export interface AgentOptions {
 export async function runAgent({ config, version, log, stop }: AgentOptions): Promise<void> {
   const startedAt = performance.now();
   checkHost(config);
-  // Rules that are not kept are worse than none that anybody relies on.
-  if (config.policy !== undefined) {
-    throw new UnimplementedError('--policy: this agent does not know how to keep rules of that kind; start it without');
-  }
   await using _lock = await lockFolders(config);
   await using core = await openCore(config, log);
   let desired: RunningDesiredState | undefined;

@@ -98,6 +98,7 @@ describe('loadConfig', () => {
     [{ kubernetes: 'perhaps' }, '--kubernetes (RUNLET_KUBERNETES, kubernetes): must be true or false'],
     [{ kubernetes: true, manifests: '/m' }, '--manifests (RUNLET_MANIFESTS, manifests): must not stand together'],
     [{ kubeconfig: '/k', manifests: '/m' }, 'must not stand together with --kubeconfig'],
+    [{ policy: '/p' }, '--policy (RUNLET_POLICY, policy): narrows what a cluster may ask for'],
     [{ rootfsAllow: ['/a', 'b'] }, 'rootfsAllow): item 2 must be an absolute path'],
     [{ cgroupParent: 'runlet' }, 'cgroupParent): must be a path below the root of the cgroups'],
     [

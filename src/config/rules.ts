@@ -18,6 +18,7 @@ export function ruleProblems(settings: CheckedSettings): readonly SettingProblem
     ...addressProblems(settings),
     ...folderProblems(settings),
     ...sourceProblems(settings),
+    ...policyProblems(settings),
     ...cgroupProblems(settings),
     ...metricsProblems(settings),
     ...streamProblems(settings),
@@ -50,6 +51,11 @@ function sourceProblems({ manifests, kubernetes, kubeconfig }: CheckedSettings):
   if (manifests === undefined || (!kubernetes && kubeconfig === undefined)) return [];
   const other = kubernetes ? '--kubernetes' : '--kubeconfig';
   return [{ name: 'manifests', rule: `must not stand together with ${other}: there is one desired state` }];
+}
+
+function policyProblems({ policy, kubernetes, kubeconfig }: CheckedSettings): SettingProblem[] {
+  if (policy === undefined || kubernetes || kubeconfig !== undefined) return [];
+  return [{ name: 'policy', rule: 'narrows what a cluster may ask for: it needs --kubernetes or --kubeconfig' }];
 }
 
 function cgroupProblems({ cgroupDriver, cgroupParent }: CheckedSettings): SettingProblem[] {
