@@ -20,7 +20,7 @@ packages_of() {
     node) echo "$agent crun containerd docker-registry prometheus procps openssl iproute2 iptables git" ;;
     # A virtual machine with cgroup v2. Its kernel is unpacked from linux-image-amd64, never installed.
     vm) echo "$agent qemu-system-x86 cpio xz-utils zstd" ;;
-    cluster) echo "$agent $servers" ;;
+    cluster) echo "$agent $servers prometheus" ;;
     chart) echo openssl unzip prometheus ca-certificates ;;
     # kubelet wants containerd and plugins for its network; the agent's image wants buildah.
     e2e) echo "$agent $servers containerd containernetworking-plugins iptables iproute2 buildah gcc libc6-dev procps" ;;

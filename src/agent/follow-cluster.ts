@@ -2,14 +2,17 @@ import { join } from 'node:path';
 import type { Config } from '#config/config.ts';
 import { JsonRecords } from '#host/json-records.ts';
 import { bootId } from '#host/process.ts';
-import { TokenKeysAuthorizer } from '#kubernetes/authorizer/token-keys.ts';
+import { TokenKeysAuthorizer, type KeptKeys } from '#kubernetes/authorizer/token-keys.ts';
 import { TokenReviewAuthorizer } from '#kubernetes/authorizer/token-review.ts';
 import { inClusterAccess, type ClusterAccess } from '#kubernetes/client/access.ts';
+import type { KubernetesClient } from '#kubernetes/client/client.ts';
 import { readKubeconfig } from '#kubernetes/client/kubeconfig.ts';
 import { clusterFolder, openCluster } from '#kubernetes/cluster/cluster.ts';
 import { OneShots } from '#kubernetes/one-shot/one-shots.ts';
 import { readPolicy } from '#kubernetes/policy/policy.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
+import type { Authorizer } from '#metrics/authorizer.ts';
+import type { Core } from './core.ts';
 import type { Following, RunningDesiredState } from '../desired-state.ts';
 
 /** Objects that are worked on at once: most of the work is waiting for the runtime and the API server. */
@@ -64,10 +67,7 @@ export async function followCluster({ config, core, log, metrics }: Following): 
   log.info({ server: access.server, node: config.nodeName }, 'following the cluster');
   return {
     view: reconciler,
-    authorizer:
-      config.metricsAuth === 'jwt'
-        ? new TokenKeysAuthorizer({ client: cluster.client, clock })
-        : new TokenReviewAuthorizer({ client: cluster.client, clock }),
+    authorizer: authorizer(config, cluster.client, core),
     get ready() {
       return source.synced || source.keys().length > 0 || 'the API server has not been heard yet';
     },
@@ -77,6 +77,22 @@ export async function followCluster({ config, core, log, metrics }: Following): 
       await cluster[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Who may read metrics, as this cluster says. */
+function authorizer(
+  { metricsAuth, metricsAllow, root }: Config,
+  client: KubernetesClient,
+  { clock }: Core,
+): Authorizer {
+  if (metricsAuth !== 'jwt') return new TokenReviewAuthorizer({ client, clock });
+  // Malformed is as good as none: they are read from the cluster then.
+  const records = new JsonRecords<KeptKeys>(join(clusterFolder(root), 'token-keys'), () => {});
+  const kept = {
+    load: async () => (await records.load())[0],
+    save: async (keys: KeptKeys) => await records.put('keys', keys),
+  };
+  return new TokenKeysAuthorizer({ client, clock, kept, allow: metricsAllow });
 }
 
 async function clusterAccess({ kubeconfig }: Config): Promise<ClusterAccess> {

@@ -40,6 +40,7 @@ export async function serveMetrics(options: MetricsOptions): Promise<ServedMetri
       tlsCert: config.metricsTlsCert,
       tlsKey: config.metricsTlsKey,
       clientCa: config.metricsClientCa,
+      allow: config.metricsAllow,
     }),
     expose: (format) => metrics.expose(format),
     ...{ ready, log, metrics: metrics.agent.endpoint },

@@ -69,6 +69,17 @@ describe('loadConfig', () => {
     expect(load({}, { NODE_NAME: '' }).nodeName).toBe('host-1');
   });
 
+  it('takes names one by one from flags and the file, and with commas between them from a variable', () => {
+    const mtls = { metricsAuth: 'mtls', metricsTlsCert: '/c', metricsTlsKey: '/k', metricsClientCa: '/ca' };
+    expect(load({ ...mtls, metricsAllow: ['spiffe://a/b,c', 'd'] }).metricsAllow).toEqual(['spiffe://a/b,c', 'd']);
+    expect(load(mtls, { RUNLET_METRICS_ALLOW: 'system:serviceaccount:a:b, d,' }).metricsAllow).toEqual([
+      'system:serviceaccount:a:b',
+      'd',
+    ]);
+    expect(load(mtls, {}, 'metricsAllow: [e]').metricsAllow).toEqual(['e']);
+    expect(load({}).metricsAllow).toEqual([]);
+  });
+
   it('reads the file that RUNLET_CONFIG names, and an empty one', () => {
     const file = join(folder, 'other.yaml');
     writeFileSync(file, 'logMaxFiles: 9\n');
@@ -114,6 +125,8 @@ describe('loadConfig', () => {
     [{ streamAddress: '127.0.0.1:1' }, 'streamAddress): needs a cluster'],
     [{ kubernetes: true, streamAddress: '10.0.0.1:1' }, 'streamAddress): must be on loopback'],
     [{ metricsAuth: 'mtls' }, 'metricsClientCa): is required with --metrics-auth mtls'],
+    [{ metricsAllow: ['prometheus'] }, 'metricsAllow): goes with --metrics-auth mtls or jwt'],
+    [{ metricsAllow: [''] }, 'metricsAllow'],
   ])('refuses %j by name and rule', (flags, message) => {
     expect(() => load(flags)).toThrow(message);
   });

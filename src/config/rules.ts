@@ -78,8 +78,16 @@ function brokenParentRule(driver: CheckedSettings['cgroupDriver'], parent: strin
 }
 
 function metricsProblems(settings: CheckedSettings): SettingProblem[] {
-  const { metricsAddress, metricsAuth, metricsTlsCert, metricsTlsKey, metricsClientCa, kubernetes, kubeconfig } =
-    settings;
+  const {
+    metricsAddress,
+    metricsAuth,
+    metricsTlsCert,
+    metricsTlsKey,
+    metricsClientCa,
+    metricsAllow,
+    kubernetes,
+    kubeconfig,
+  } = settings;
   const problems: SettingProblem[] = [];
   const say = (name: SettingName, rule: string) => void problems.push({ name, rule });
   if ((metricsTlsCert === undefined) !== (metricsTlsKey === undefined)) {
@@ -99,6 +107,9 @@ function metricsProblems(settings: CheckedSettings): SettingProblem[] {
   }
   if ((metricsAuth === 'mtls' || metricsClientCa !== undefined) && metricsTlsCert === undefined) {
     say('metricsTlsCert', 'is required where clients show certificates');
+  }
+  if (metricsAllow.length > 0 && metricsAuth !== 'mtls' && metricsAuth !== 'jwt') {
+    say('metricsAllow', 'goes with --metrics-auth mtls or jwt; with kubernetes the rules of the cluster say who may');
   }
   if ((metricsAuth === 'kubernetes' || metricsAuth === 'jwt') && !kubernetes && kubeconfig === undefined) {
     say('metricsAuth', `${metricsAuth} needs a cluster that knows the tokens: --kubernetes or --kubeconfig`);

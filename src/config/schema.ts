@@ -4,6 +4,7 @@ import {
   bytes,
   duration,
   hostAndPort,
+  names,
   oneOf,
   paths,
   programNamed,
@@ -194,10 +195,20 @@ export const settings = {
     placeholder: 'FILE',
     meaning: 'Certificate of /metrics, PEM; read anew when it changes.',
   }),
-  metricsTlsKey: setting(absolutePath, { placeholder: 'FILE', meaning: 'Its private key, PEM.' }),
+  metricsTlsKey: setting(absolutePath, {
+    placeholder: 'FILE',
+    meaning: 'Its private key, PEM; read anew when it changes.',
+  }),
   metricsClientCa: setting(absolutePath, {
     placeholder: 'FILE',
-    meaning: 'Authorities whose clients may read /metrics, PEM.',
+    meaning: 'Authorities whose clients may read /metrics, PEM; read anew when it changes.',
+  }),
+  metricsAllow: setting(names, {
+    placeholder: 'NAME',
+    repeatable: true,
+    defaultText: 'everybody whom `--metrics-auth` knows',
+    meaning:
+      'Who of them may read /metrics: with mtls the common name, a DNS name, a URI or a mail address of the certificate, with jwt the subject of the token, `system:serviceaccount:NAMESPACE:NAME`.',
   }),
 } as const satisfies Record<string, Setting>;
 

@@ -49,6 +49,18 @@ export const paths = z.preprocess(
   z.array(absolutePath, 'must be a list of paths').readonly(),
 );
 
+/** Several names: a list, or one text with commas between them. */
+export const names = z.preprocess(
+  (value) =>
+    typeof value === 'string'
+      ? value
+          .split(',')
+          .map((part) => part.trim())
+          .filter((part) => part !== '')
+      : value,
+  z.array(z.string('must be a text').min(1, 'must not be empty'), 'must be a list of names').readonly(),
+);
+
 /** true or false, as YAML, the environment and the command line write them. */
 export const yesOrNo = z.preprocess(
   (value) => (value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value),

@@ -94,14 +94,36 @@ v2 tree is mounted beside it.
 
 const tail = `## Who may read them
 
-\`/healthz\` and \`/readyz\` answer everybody. \`/metrics\` answers everybody on loopback; on another address it needs TLS
-(\`--metrics-tls-cert\`, \`--metrics-tls-key\`, read anew when they are replaced) and \`--metrics-auth\`:
+\`/healthz\` and \`/readyz\` answer everybody, always. \`/metrics\` answers everybody on loopback, where it needs no TLS either; on
+another address the agent does not start without a certificate (\`--metrics-tls-cert\`, \`--metrics-tls-key\`) and \`--metrics-auth\`:
 
-| \`--metrics-auth\` | who |
-| --- | --- |
-| \`mtls\` | holders of a certificate of \`--metrics-client-ca\` |
-| \`kubernetes\` | holders of a token whose user may \`get\` the non-resource URL \`/metrics\`: the cluster is asked (TokenReview, SubjectAccessReview), answers are kept for a while |
-| \`jwt\` | holders of a service account's token for the audience \`runlet\`, checked with the cluster's keys and without asking it |
+| \`--metrics-auth\` | who | while the API server is away |
+| --- | --- | --- |
+| \`mtls\` | holders of a certificate for clients of \`--metrics-client-ca\` | the same |
+| \`kubernetes\` | holders of a token whose user may \`get\` the non-resource URL \`/metrics\`: the cluster is asked (TokenReview, SubjectAccessReview); a yes counts for a minute, a no for ten seconds | whom the agent knows for the rest of that minute, others get 503 |
+| \`jwt\` | holders of a service account's token for the audience \`runlet\`, checked with the cluster's keys and without asking it; the keys are read each hour, and once a minute at most for a key that is new | the same, also after a restart of the agent |
+
+- Any pod may have a token for any audience, and any client's certificate is one of the authority: \`--metrics-allow\` names the
+  certificates or service accounts that may read. With \`kubernetes\` that is for the cluster's roles to say.
+- What the cluster takes back, a deleted pod's token or a role, counts until the agent asks again; with \`jwt\` until the token ends.
+- 401 is for whom the agent does not know, 403 for whom it does not let read, 503 while it cannot tell; the log says why, and
+  \`runlet_scrape_answers_total\` counts them. No token is ever logged or kept: answers are remembered by its digest.
+- Certificate, key and authorities are read anew when their files are replaced, in place or by the swap of a Kubernetes volume, and
+  shown to new connections. While they are broken or do not go together the old ones go on: the log names file and fault, and
+  \`runlet_certificate_loads_total{result="failed"}\` counts it. New authorities end the connections that the old ones let in;
+  Prometheus comes again by itself. \`runlet_certificate_expiry_timestamp_seconds\` is there for an alert.
+- At most 128 connections are open; one more ends the oldest, so that nobody can keep scrapers out by opening many.
+
+A scrape over TLS with a token, or with a certificate of a client:
+
+\`\`\`yaml
+scrape_configs:
+  - job_name: runlet
+    scheme: https
+    tls_config: { ca_file: ca.crt } # for mtls also cert_file and key_file
+    authorization: { credentials_file: /var/run/secrets/kubernetes.io/serviceaccount/token } # for kubernetes and jwt
+    static_configs: [{ targets: ["node1:9620"] }]
+\`\`\`
 
 ## Dashboard and alerts
 

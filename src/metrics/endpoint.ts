@@ -10,12 +10,15 @@ export interface EndpointSettings {
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
   readonly clientCa?: string | undefined;
+  /** Names of clients that may read, where their certificates say who they are; empty lets in all of them. */
+  readonly allow?: readonly string[];
 }
 
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
   readonly auth: MetricsAuth;
+  readonly allow: readonly string[];
   readonly tls?: TlsFiles;
 }
 
@@ -32,7 +35,7 @@ export interface TlsFiles {
 export function toEndpoint(settings: EndpointSettings): Endpoint {
   const { host, port } = settings.address;
   const tls = toTls(settings);
-  const { auth } = settings;
+  const { auth, allow = [] } = settings;
   if (!isLoopback(host)) {
     if (!tls) throw refusal(settings, '--metrics-tls-cert and --metrics-tls-key are needed');
     if (auth === 'none') throw refusal(settings, '--metrics-auth must be mtls, kubernetes or jwt');
@@ -42,7 +45,7 @@ export function toEndpoint(settings: EndpointSettings): Endpoint {
       '--metrics-auth mtls: --metrics-client-ca, --metrics-tls-cert and --metrics-tls-key are needed',
     );
   }
-  return { host, port, auth, ...(tls ? { tls } : {}) };
+  return { host, port, auth, allow, ...(tls ? { tls } : {}) };
 }
 
 function refusal({ address }: EndpointSettings, needed: string): InvalidArgumentError {

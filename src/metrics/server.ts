@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { errorMessage, UnavailableError } from '#errors/errors.ts';
 import type { Log } from '#log/log.ts';
-import { bearerToken, judgeCertificate, type Authorizer, type Verdict } from './authorizer.ts';
+import { bearerToken, type Authorizer, type Verdict } from './authorizer.ts';
+import { judgeCertificate } from './client-certificate.ts';
 import { Connections } from './connections.ts';
 import { noEndpointMetrics, type EndpointListener } from './endpoint-metrics.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -137,7 +138,7 @@ export class MetricsServer implements AsyncDisposable {
   async #authorize(request: IncomingMessage): Promise<Verdict> {
     const { endpoint, authorizer } = this.#options;
     if (endpoint.auth === 'none') return 'allowed';
-    if (endpoint.auth === 'mtls') return judgeCertificate(request.socket, Date.now());
+    if (endpoint.auth === 'mtls') return judgeCertificate(request.socket, endpoint.allow, Date.now());
     const token = bearerToken(request.headers.authorization);
     if (token === undefined) return 'unauthenticated';
     if (!authorizer) throw new UnavailableError(`nobody answers for --metrics-auth ${endpoint.auth}`);

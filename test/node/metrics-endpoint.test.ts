@@ -99,6 +99,30 @@ describe('--metrics-auth mtls', () => {
     }
   });
 
+  it('lets in those of them that are named, by the common name or another name of the certificate', async () => {
+    const volume = new Volume(join(node.folder, 'tls'), {
+      ...pair(authority.sign('server', '/CN=server')),
+      'ca.crt': clients.cert,
+    });
+    const { url } = await startAgent(volume, ['--metrics-allow', 'prometheus', '--metrics-allow', 'spiffe://a/b']);
+    const of = async (certificate?: CertificateFiles) => {
+      using scraper = new Scraper({ ca: authority.cert, ...(certificate ? { certificate } : {}) });
+      return [statusOf(await scraper.ask(`${url}/metrics`)), statusOf(await scraper.ask(`${url}/healthz`))];
+    };
+    expect(await of(clients.sign('by-common-name', '/O=x/CN=prometheus'))).toEqual([200, 200]);
+    expect(await of(clients.sign('by-uri', '/CN=x', { names: 'DNS:x.example,URI:spiffe://a/b' }))).toEqual([200, 200]);
+    for (const [name, subject, names] of [
+      ['another', '/CN=grafana', 'DNS:grafana'],
+      ['longer', '/CN=prometheus2', 'URI:spiffe://a/b/c'],
+      ['elsewhere', '/O=prometheus/CN=x', 'DNS:x'],
+      ['wildcard', '/CN=*', 'DNS:*.example'],
+    ] as const) {
+      expect(await of(clients.sign(name, subject, { names })), name).toEqual([403, 200]);
+    }
+    const foreign = makeAuthority(node.folder, 'foreign');
+    expect(await of(foreign.sign('foreigner', '/CN=prometheus'))).toEqual([401, 200]);
+  });
+
   it('does not take a TLS session that is resumed for a certificate', async () => {
     const volume = new Volume(join(node.folder, 'tls'), {
       ...pair(authority.sign('server', '/CN=server')),

@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
-import { TokenKeysAuthorizer } from './token-keys.ts';
+import { TokenKeysAuthorizer, type KeptKeys, type TokenKeysOptions } from './token-keys.ts';
 
 interface Pair {
   readonly kid: string;
@@ -20,17 +20,33 @@ beforeAll(async () => {
 let clock: ManualClock;
 let served: readonly Pair[];
 let reads: number;
+let tries: number;
 let away: boolean;
+let kept: KeptKeys | undefined;
 let authorizer: TokenKeysAuthorizer;
 beforeEach(() => {
   clock = new ManualClock();
   served = [first];
   reads = 0;
+  tries = 0;
   away = false;
-  authorizer = new TokenKeysAuthorizer({
+  kept = undefined;
+  authorizer = make();
+});
+
+function make(more: Partial<TokenKeysOptions> = {}): TokenKeysAuthorizer {
+  return new TokenKeysAuthorizer({
     clock,
+    kept: {
+      load: () => Promise.resolve(kept),
+      save: (keys) => {
+        kept = keys;
+        return Promise.resolve();
+      },
+    },
     client: {
       get: async (path) => {
+        tries += 1;
         if (away) throw new Error('connection refused');
         if (path.startsWith('/.well-known')) return { issuer };
         reads += 1;
@@ -38,8 +54,9 @@ beforeEach(() => {
         return { keys: await Promise.all(keys) };
       },
     },
+    ...more,
   });
-});
+}
 
 interface Claims {
   readonly sub?: string;
@@ -93,11 +110,51 @@ describe('TokenKeysAuthorizer', () => {
     expect(reads).toBe(2);
   });
 
-  it('goes on with the keys that it has while the cluster is away', async () => {
+  it('goes on with the keys that it has while the cluster is away, and asks for others now and then', async () => {
     await verdict(first);
     away = true;
     clock.advance(4_000_000);
+    tries = 0;
+    for (let scrape = 0; scrape < 5; scrape += 1) {
+      expect(await verdict(first)).toBe('allowed');
+      clock.advance(10_000);
+    }
+    // A cluster behind a broken network takes its time to be away: not each scrape may wait for it.
+    expect(tries).toBe(1);
+    clock.advance(10_000);
     expect(await verdict(first)).toBe('allowed');
+    expect(tries).toBe(2);
+    away = false;
+    served = [second];
+    clock.advance(60_000);
+    expect(await verdict(first)).toBe('unauthenticated');
+    expect(await verdict(second)).toBe('allowed');
+  });
+
+  it('takes the keys that a former agent kept while the cluster is away, and the newest as soon as it is back', async () => {
+    await verdict(first);
+    away = true;
+    authorizer = make();
+    expect(await verdict(first)).toBe('allowed');
+    expect(await verdict(second)).toBe('unauthenticated');
+    away = false;
+    served = [second];
+    clock.advance(60_000);
+    expect(await verdict(second)).toBe('allowed');
+    expect(await verdict(first)).toBe('unauthenticated');
+  });
+
+  it('does not take what was kept for keys when it is none', async () => {
+    away = true;
+    kept = { issuer, keys: 'none' } as unknown as KeptKeys;
+    await expect(verdict(first)).rejects.toThrow("cannot read the cluster's keys");
+  });
+
+  it('lets in the subjects that are named, and nobody else', async () => {
+    authorizer = make({ allow: ['system:serviceaccount:monitoring:prometheus'] });
+    expect(await verdict(first)).toBe('allowed');
+    expect(await verdict(first, { sub: 'system:serviceaccount:monitoring:prometheus2' })).toBe('forbidden');
+    expect(await verdict(first, { sub: 'system:serviceaccount:default:prometheus' })).toBe('forbidden');
   });
 
   it('says so when it has none', async () => {

@@ -76,6 +76,22 @@ describe('TokenReviewAuthorizer', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('does not forget who was allowed for the sake of those who were not', async () => {
+    await authorize('t');
+    answers.authenticated = false;
+    for (let count = 0; count < 300; count += 1) await authorize(`bad-${count}`);
+    asked = [];
+    expect(await authorize('t')).toBe('allowed');
+    expect(asked).toEqual([]);
+  });
+
+  it('asks for a few tokens at once, however many come', async () => {
+    const all = Array.from({ length: 50 }, (_, index) => authorize(`t-${index}`));
+    const outcomes = await Promise.allSettled(all);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(4);
+    expect(await authorize('t-49')).toBe('allowed');
+  });
+
   it('does not remember that the cluster was away', async () => {
     answers.away = true;
     await expect(authorize('t')).rejects.toThrow('cannot ask the cluster who may read /metrics: connection refused');

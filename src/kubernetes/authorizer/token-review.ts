@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Clock } from '#async/clock.ts';
+import { withDeadline } from '#async/deadline.ts';
 import { UnavailableError, errorMessage } from '#errors/errors.ts';
 import type { KubernetesClient } from '../client/client.ts';
 import { VerdictCache, type Verdict } from './verdict-cache.ts';
@@ -19,6 +20,9 @@ const reviewSchema = z.looseObject({
 });
 
 const accessSchema = z.looseObject({ status: z.looseObject({ allowed: z.boolean() }) });
+
+/** Scrapers wait for 10 s, most of them; a cluster that does not answer by then is away. */
+const askTimeoutMs = 8000;
 
 /**
  * Asks the cluster whose a token is (TokenReview) and whether they may `get` the non-resource URL (SubjectAccessReview).
@@ -46,8 +50,11 @@ export class TokenReviewAuthorizer {
   }
 
   async #ask(token: string, path: string): Promise<Verdict> {
+    using deadline = withDeadline(undefined, askTimeoutMs, 'the review of a token');
+    const create = async (where: string, object: object) =>
+      await this.#client.create(where, object, { signal: deadline.signal });
     const { status } = reviewSchema.parse(
-      await this.#client.create('/apis/authentication.k8s.io/v1/tokenreviews', {
+      await create('/apis/authentication.k8s.io/v1/tokenreviews', {
         apiVersion: 'authentication.k8s.io/v1',
         kind: 'TokenReview',
         spec: { token },
@@ -56,7 +63,7 @@ export class TokenReviewAuthorizer {
     if (status.authenticated !== true || !status.user) return 'unauthenticated';
     const { username, uid, groups, extra } = status.user;
     const access = accessSchema.parse(
-      await this.#client.create('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+      await create('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
         apiVersion: 'authorization.k8s.io/v1',
         kind: 'SubjectAccessReview',
         spec: { user: username, uid, groups, extra, nonResourceAttributes: { path, verb: 'get' } },

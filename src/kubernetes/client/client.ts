@@ -49,8 +49,10 @@ export class KubernetesClient {
     this.#metrics = options.metrics ?? noClientMetrics;
   }
 
-  async get(path: string, options: CallOptions = {}): Promise<unknown> {
-    return await this.#call({ method: 'GET', path }, options);
+  /** `accept` where the answer is JSON by another name. */
+  async get(path: string, options: CallOptions & { readonly accept?: string } = {}): Promise<unknown> {
+    const { accept, ...rest } = options;
+    return await this.#call({ method: 'GET', path, ...(accept ? { accept } : {}) }, rest);
   }
 
   async create(path: string, object: unknown, options: CallOptions = {}): Promise<unknown> {

@@ -11,6 +11,8 @@ export interface TransportRequest {
   readonly path: string;
   readonly body?: string;
   readonly contentType?: string;
+  /** What the answer may be; JSON by default. */
+  readonly accept?: string;
   readonly signal: AbortSignal;
 }
 
@@ -67,7 +69,7 @@ export class Transport implements AsyncDisposable {
   }
 
   async #sendWith({ agent, token }: Credentials, request: TransportRequest): Promise<TransportAnswer> {
-    const { method, path, body, contentType, signal } = request;
+    const { method, path, body, contentType, accept = 'application/json', signal } = request;
     try {
       const answer = await agent.request({
         origin: this.#url.origin,
@@ -75,7 +77,7 @@ export class Transport implements AsyncDisposable {
         path: this.#url.pathname.replace(/\/$/, '') + path,
         signal,
         headers: {
-          accept: 'application/json',
+          accept,
           'user-agent': 'runlet-agent',
           ...(token ? { authorization: `Bearer ${token}` } : {}),
           ...(contentType ? { 'content-type': contentType } : {}),
