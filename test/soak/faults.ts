@@ -28,6 +28,7 @@ export async function killAgents(
     } else {
       const agent = await node.start(start);
       await delay(afterMs, undefined, { signal }).catch(() => {});
+      if (!agent.running) throw new Error(`an agent ended that nobody had killed:\n${agent.log().slice(-10_000)}`);
       if (signal.aborted) return agent;
       history.most = largest(history.most, memoryOf(agent.pid));
       await agent.stop('SIGKILL');

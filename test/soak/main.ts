@@ -37,7 +37,10 @@ async function main(): Promise<number> {
   execFileSync('bash', ['scripts/test-servers.sh', 'clients', 'servers'], { stdio: 'inherit' });
   say(`soak ${again}`);
   const program = values.sources ? {} : { program: buildProgram() };
-  const { violations, figures } = await runSoak({ ...options, ...program, say });
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  const { violations, figures } = await runSoak({ ...options, ...program, say, signal: stop.signal });
   for (const violation of violations) say(violation);
   say(describeFigures(figures));
   say(

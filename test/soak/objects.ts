@@ -62,7 +62,6 @@ export class SoakObjects {
   readonly #place: { readonly nodeName: string; readonly rootfs: readonly string[]; readonly shared: string };
   readonly #known = new Map<string, Known>();
   readonly #stories = new Map<string, Story>();
-  readonly #chains = new Map<string, Promise<void>>();
   readonly #signal: AbortSignal;
   #serial = 0;
   /** Changes that the server has taken, by kind. */
@@ -91,15 +90,15 @@ export class SoakObjects {
 
   /** Does all steps in their time, those of one name one after the other. Returns when all are done. */
   async follow(steps: readonly Step[], beganMs: number): Promise<void> {
+    const failed = Promise.withResolvers<never>();
+    const chains = new Map<string, Promise<void>>();
     for (const { atMs, name, change } of steps) {
-      await delay(Math.max(0, beganMs + atMs - performance.now()), undefined, { signal: this.#signal });
-      const before = this.#chains.get(name) ?? Promise.resolve();
-      this.#chains.set(
-        name,
-        before.then(() => this.#apply(name, change)),
-      );
+      const due = delay(Math.max(0, beganMs + atMs - performance.now()), undefined, { signal: this.#signal });
+      await Promise.race([due, failed.promise]);
+      const before = chains.get(name) ?? Promise.resolve();
+      chains.set(name, before.then(() => this.#apply(name, change)).catch(failed.reject));
     }
-    await Promise.all(this.#chains.values());
+    await Promise.race([Promise.all(chains.values()), failed.promise]);
   }
 
   async list(): Promise<readonly SoakObject[]> {

@@ -12,6 +12,15 @@ import { largest, memoryOf, tooLarge, type ProcessMemory } from './process-memor
 import { needlessStarts } from './starts.ts';
 import { makeSoakRootfs, SharedFolder } from './task-program.ts';
 
+export interface SoakRun extends SoakOptions {
+  /** The agent's program; by default its sources. */
+  readonly program?: string;
+  /** Told how it goes. */
+  readonly say?: (line: string) => void;
+  /** Gives up; everything is removed then. */
+  readonly signal?: AbortSignal;
+}
+
 export interface SoakResult {
   /** What the node has promised and not kept, one sentence each. */
   readonly violations: readonly string[];
@@ -39,9 +48,7 @@ const patience = { leastMs: 90_000, eachMs: 600 };
 const lookAgainMs = 250;
 
 /** Does what is planned to a real node and a real API server, and says what did not come out as it should. */
-export async function runSoak(
-  options: SoakOptions & { readonly program?: string; readonly say?: (line: string) => void },
-): Promise<SoakResult> {
+export async function runSoak(options: SoakRun): Promise<SoakResult> {
   const node = makeAgentNode(options.program);
   try {
     await using server = await startApiServer({ kind: 'plain' });
@@ -52,7 +59,7 @@ export async function runSoak(
 }
 
 class Soak {
-  readonly #options: SoakOptions & { readonly say?: (line: string) => void };
+  readonly #options: SoakRun;
   readonly #node: AgentNode;
   readonly #server: ApiServer;
   readonly #shared: SharedFolder;
@@ -64,8 +71,9 @@ class Soak {
     most: { residentBytes: 0, peakBytes: 0, descriptors: 0 },
   };
 
-  constructor(options: SoakOptions & { readonly say?: (line: string) => void }, node: AgentNode, server: ApiServer) {
+  constructor(options: SoakRun, node: AgentNode, server: ApiServer) {
     this.#options = options;
+    options.signal?.addEventListener('abort', () => this.#abort.abort(options.signal?.reason), { once: true });
     this.#node = node;
     this.#server = server;
     this.#shared = new SharedFolder(join(node.folder, 'shared'));
@@ -124,19 +132,21 @@ class Soak {
         ...['--host-path-allow', this.#shared.path],
       ],
     };
+    const parts = [
+      killAgents(this.#node, { start, deaths: plan.deaths, signal: peace.signal }, this.#agents),
+      killServer(this.#server, plan.outages, { beganMs, signal: this.#abort.signal }),
+      this.#objects
+        .follow(plan.steps, beganMs)
+        .then(() => delay(beganMs + this.#options.minutes * 60_000 - performance.now()))
+        .then(() => peace.abort()),
+    ] as const;
     try {
-      const [agent, serverKills] = await Promise.all([
-        killAgents(this.#node, { start, deaths: plan.deaths, signal: peace.signal }, this.#agents),
-        killServer(this.#server, plan.outages, { beganMs, signal: this.#abort.signal }),
-        this.#objects
-          .follow(plan.steps, beganMs)
-          .then(() => delay(beganMs + this.#options.minutes * 60_000 - performance.now()))
-          .then(() => peace.abort()),
-      ]);
+      const [agent, serverKills] = await Promise.all(parts);
       return { agent, serverKills };
     } catch (error) {
       peace.abort();
       this.#abort.abort(error);
+      await Promise.allSettled(parts);
       throw error;
     }
   }
@@ -155,7 +165,7 @@ class Soak {
         said += 1;
         this.#say(`${left.length} to go, such as: ${left[0]}`);
       }
-      await delay(lookAgainMs);
+      await delay(lookAgainMs, undefined, { signal: this.#abort.signal });
     }
   }
 

@@ -55,6 +55,7 @@ export async function startMonitored(start: MonitorStart): Promise<Monitored> {
   });
   child.unref();
   const answered = answer(start, exitOf(child));
+  answered.catch(() => {}); // it may fail while conmon is still being led to its start; it is awaited after that
   try {
     await letGo(start, child);
     return identities(start, await answered);
