@@ -14,9 +14,7 @@ import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
 import type { Authorizer } from '#metrics/authorizer.ts';
 import type { Core } from './core.ts';
 import type { Following, RunningDesiredState } from '../desired-state.ts';
-
-/** Objects that are worked on at once: most of the work is waiting for the runtime and the API server. */
-const workers = 8;
+import { atOnce } from './at-once.ts';
 
 /**
  * Makes the node's tasks what the NodeTasks of a cluster say. An API server that is away is no obstacle: what was kept on disk
@@ -50,7 +48,7 @@ export async function followCluster({ config, core, log, metrics }: Following): 
     metrics: metrics.client,
   });
   const reconciler = new Reconciler({
-    ...{ source, sink, tasks, making, images, clock, log, machine, workers },
+    ...{ source, sink, tasks, making, images, clock, log, machine, ...atOnce },
     records: new JsonRecords(join(config.root, 'records', 'nodetasks'), (error) =>
       log.error({ err: error }, 'a record cannot be read; it is left as it is'),
     ),

@@ -5,9 +5,7 @@ import { ManifestFolder } from '#kubernetes/manifests/manifest-folder.ts';
 import { ManifestSink } from '#kubernetes/manifests/manifest-sink.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
 import type { Following, RunningDesiredState } from '../desired-state.ts';
-
-/** Objects that are worked on at once: most of the work is waiting for the runtime. */
-const workers = 8;
+import { atOnce } from './at-once.ts';
 
 /** Makes the node's tasks what the NodeTask files of a folder say. Throws FailedPreconditionError for a folder that is not root's. */
 export async function followManifests(
@@ -26,7 +24,7 @@ export async function followManifests(
   });
   await source.start();
   const reconciler = new Reconciler({
-    ...{ source, tasks, making, images, clock, log, machine, workers },
+    ...{ source, tasks, making, images, clock, log, machine, ...atOnce },
     sink: new ManifestSink({ log, expire: (object) => source.expire(object) }),
     records: records('nodetasks'),
     nodeName: config.nodeName,

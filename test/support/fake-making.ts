@@ -16,6 +16,8 @@ export class FakeMaking implements TaskMaking {
   pulls = true;
   /** Awaited in the middle of a pull. */
   pull: (signal: AbortSignal | undefined) => Promise<void> = () => Promise.resolve();
+  /** Awaited in the middle of a making. */
+  making: () => Promise<void> = () => Promise.resolve();
   readonly options: MakeOptions[] = [];
   readonly #tasks: TaskManager;
 
@@ -61,6 +63,7 @@ export class FakeMaking implements TaskMaking {
   async make(task: NodeTask, options: MakeOptions): Promise<MadeTask> {
     this.calls.push(`make ${refKey(options.ref)} ${options.attempt}`);
     this.options.push(options);
+    await this.making();
     this.#failIfAsked('make');
     const prepared = await this.prepare(task, options);
     await options.admit?.(prepared.request.spec);

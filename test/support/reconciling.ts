@@ -68,7 +68,7 @@ export class Reconciling implements AsyncDisposable {
       ...{ source: this.source, sink: this.source, making: this.making, images: this.making },
       ...{ tasks: node.manager, clock: node.clock, log: silentLog(), records: this.records },
       machine: () => wholeMachine,
-      ...{ nodeName: 'node-a', bootId: this.bootId, defaultPidsLimit: 100, trust: 'cluster', workers: 2 },
+      ...{ nodeName: 'node-a', bootId: this.bootId, defaultPidsLimit: 100, trust: 'cluster', workers: 2, makings: 2 },
       ...options,
     });
   }

@@ -29,6 +29,8 @@ const maxWaiting = 200;
 /** Series that are remembered. */
 const maxSeries = 1000;
 const retryMs = 5000;
+/** What is told goes behind what is done: the status that somebody waits for is written first. */
+const politeMs = 500;
 
 interface Series {
   readonly path: string;
@@ -101,7 +103,13 @@ export class EventRecorder implements AsyncDisposable {
     if (this.#waiting.length > maxWaiting) this.#waiting.shift();
     if (this.#busy) return;
     this.#busy = true;
-    this.#sending.spawn(() => this.#sendAll().finally(() => (this.#busy = false)));
+    this.#sending.spawn(() => this.#sendLater().finally(() => (this.#busy = false)));
+  }
+
+  async #sendLater(): Promise<void> {
+    const { signal } = this.#abort;
+    await this.#options.clock.sleep(politeMs, signal).catch(() => {});
+    if (!signal.aborted) await this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {

@@ -60,7 +60,7 @@ describe('StatusWriter', () => {
 
   it('applies the status with the UID, as its own field manager', async () => {
     api.server.reply(applied);
-    writer.write(object, { state: 'Running' }, soon);
+    writer.write(object, { state: 'Running' }, now);
     await written(1);
     expect(api.server.requests[0]).toMatchObject({
       method: 'PATCH',
@@ -79,7 +79,7 @@ describe('StatusWriter', () => {
 
   it('writes the newest only, once a second at most', async () => {
     api.server.reply(applied, applied);
-    writer.write(object, { state: 'A' }, soon);
+    writer.write(object, { state: 'A' }, now);
     await written(1);
     writer.write(object, { state: 'B' }, soon);
     writer.write(object, { state: 'C' }, soon);
@@ -93,11 +93,30 @@ describe('StatusWriter', () => {
 
   it('writes an end at once', async () => {
     api.server.reply(applied, applied);
-    writer.write(object, { state: 'A' }, soon);
+    writer.write(object, { state: 'A' }, now);
     await written(1);
     writer.write(object, { state: 'Stopped' }, now);
     await written(2);
     expect(states()).toEqual(['A', 'Stopped']);
+  });
+
+  it('lets the first status wait for a better one, which is written in its place', async () => {
+    api.server.reply(applied);
+    writer.write(object, { state: 'Pending' }, soon);
+    api.clock.advance(1999);
+    writer.write(object, { state: 'Running' }, now);
+    await written(1);
+    api.clock.advance(60_000);
+    await until(() => api.clock.pending === 0 && writer.waiting === 0);
+    expect(states()).toEqual(['Running']);
+  });
+
+  it('writes the first status when no better one comes', async () => {
+    api.server.reply(applied);
+    writer.write(object, { state: 'Pending' }, soon);
+    api.clock.advance(2000);
+    await written(1);
+    expect(states()).toEqual(['Pending']);
   });
 
   it('writes nothing that stands there already, in whatever order its fields are', async () => {

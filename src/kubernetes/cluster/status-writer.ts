@@ -24,8 +24,10 @@ export interface StatusWriterOptions {
 /** Who owns the fields of status, as `kubectl get --show-managed-fields` shows it. */
 export const fieldManager = 'runlet-agent';
 
-/** No object's status is written more often, ends aside. */
+/** No object's status is written more often, urgent ones aside. */
 const intervalMs = 1000;
+/** How long the first one waits: of an object that is being made a better one is near, and both would be a write too many. */
+const firstMs = 2000;
 /** How many are written at once: a node's return to its cluster is no flood. */
 const workers = 4;
 
@@ -34,7 +36,8 @@ interface Pending {
   wanted: unknown;
   /** What the server is known to have, canonical. */
   written: string | undefined;
-  writtenAtMs: number;
+  /** Until then only what is urgent is written. */
+  nextMs: number;
   /** The version that the last write made, and the one that had been heard of by then. */
   version?: { readonly made: string; readonly heard: string | undefined };
   /** The server refused the version that was known: it is to be asked. */
@@ -71,13 +74,13 @@ export class StatusWriter implements AsyncDisposable {
     return [...this.#pending.values()].filter((one) => one.written !== canonical(this.#declared(one.wanted))).length;
   }
 
-  /** Returns at once. `urgent` goes before the interval. */
+  /** Returns at once. `urgent` goes before the interval, and before the wait of an object's first status. */
   write(object: ObjectIdentity, status: unknown, { urgent }: { readonly urgent: boolean }): void {
     const key = objectKey(object);
-    const there = this.#pending.get(key);
-    if (there?.object.uid === object.uid) there.wanted = status;
-    else this.#pending.set(key, { object, wanted: status, written: this.#known(object), writtenAtMs: -Infinity });
-    const waitMs = urgent || !there ? 0 : there.writtenAtMs + intervalMs - this.#options.clock.monotonicMs();
+    const nowMs = this.#options.clock.monotonicMs();
+    const pending = this.#pendingOf(key, object, nowMs);
+    pending.wanted = status;
+    const waitMs = urgent ? 0 : pending.nextMs - nowMs;
     if (waitMs > 0) this.#queue.addAfter(key, waitMs);
     else this.#queue.add(key);
   }
@@ -92,6 +95,14 @@ export class StatusWriter implements AsyncDisposable {
     this.#queue[Symbol.dispose]();
     this.#abort.abort(new Error('the agent is stopping'));
     await this.#workers[Symbol.asyncDispose]();
+  }
+
+  #pendingOf(key: ObjectKey, object: ObjectIdentity, nowMs: number): Pending {
+    const there = this.#pending.get(key);
+    if (there?.object.uid === object.uid) return there;
+    const pending = { object, wanted: undefined, written: this.#known(object), nextMs: nowMs + firstMs };
+    this.#pending.set(key, pending);
+    return pending;
   }
 
   #known(object: ObjectIdentity): string | undefined {
@@ -116,7 +127,7 @@ export class StatusWriter implements AsyncDisposable {
     try {
       const object = await this.#apply(pending, status);
       pending.written = text;
-      pending.writtenAtMs = this.#options.clock.monotonicMs();
+      pending.nextMs = this.#options.clock.monotonicMs() + intervalMs;
       this.#queue.succeeded(key);
       this.#note(missingFields(status, object['status'], 'status'));
     } catch (error) {

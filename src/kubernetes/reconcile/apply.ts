@@ -31,7 +31,7 @@ export class Actions {
         this.#tell(object, action.events);
         return 'on';
       case 'make':
-        return await this.#make(action, view);
+        return this.#make(action, view);
       case 'cancelMaking':
         memories.of(object.uid).job?.cancel('its object wants something else now');
         return 'wait';
@@ -67,11 +67,10 @@ export class Actions {
     }
   }
 
-  async #make(action: Extract<Action, { do: 'make' }>, view: View | undefined): Promise<Applied> {
+  #make(action: Extract<Action, { do: 'make' }>, view: View | undefined): Applied {
     const { memories } = this.#context;
     const object = view?.object;
     if (!object || !isValid(object)) return 'wait';
-    await this.#context.records.flush(object.uid);
     const job = new MakingJob({ attempt: action.attempt, hash: action.hash, generation: object.generation });
     const memory = memories.of(object.uid);
     memory.job = job;

@@ -1,4 +1,5 @@
 import type { Clock } from '#async/clock.ts';
+import type { Slots } from '#async/slots.ts';
 import type { Images } from '#images/images.ts';
 import type { Log } from '#log/log.ts';
 import type { MachineLimits } from '#oci/machine.ts';
@@ -64,6 +65,8 @@ export interface ReconcilerContext extends ReconcilerParts {
   readonly memories: ObjectMemories;
   /** By which all decisions are made. */
   readonly wallClock: WallClock;
+  /** Turns at making: more at once would only be in each other's way, and in that of what is made already. */
+  readonly turns: Slots;
   /** Warnings that have been said. */
   readonly warned: Set<string>;
   /** Asks for another look at an object. */

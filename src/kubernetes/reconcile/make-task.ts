@@ -43,27 +43,30 @@ async function makeTask(
   const { task } = object;
   policy?.checkSource(task);
   policy?.checkLimits(task.spec.resources, context.defaultPidsLimit);
-  await claim(context, object);
+  // Nothing is made before its object is claimed and what is known of it is on the disk; neither waits for the other.
+  await Promise.all([claim(context, object), records.flush(object.uid)]);
   const { task: pulled, digest } = await ensureImage(context, object, job);
   const asked = await source.podSecurityLevel(object.namespace);
   const level = policy?.levelOf(object.namespace, asked) ?? asked;
   const saved = await checkpointOf(context, task, job, digest);
-  const made = await making.make(underLevel(pulled, level), {
-    ref: toTaskRef(object),
-    attempt: job.attempt,
-    trust,
-    owner: toOwner(object, task),
-    config: source.config,
-    signal: job.signal,
-    admit: (spec) => {
-      checkLevel(task, level, spec);
-      saved?.check(spec);
-    },
-    onWarning: (text) => warnOnce(context, object, text),
-    ...(baseDir === undefined ? {} : { baseDir }),
-    ...(saved ? { restoreFrom: saved.images } : {}),
-    ...(saved?.layer === undefined ? {} : { restoreLayer: saved.layer }),
-  });
+  const make = () =>
+    making.make(underLevel(pulled, level), {
+      ref: toTaskRef(object),
+      attempt: job.attempt,
+      trust,
+      owner: toOwner(object, task),
+      config: source.config,
+      signal: job.signal,
+      admit: (spec) => {
+        checkLevel(task, level, spec);
+        saved?.check(spec);
+      },
+      onWarning: (text) => warnOnce(context, object, text),
+      ...(baseDir === undefined ? {} : { baseDir }),
+      ...(saved ? { restoreFrom: saved.images } : {}),
+      ...(saved?.layer === undefined ? {} : { restoreLayer: saved.layer }),
+    });
+  const made = await context.turns.run(make, job.signal);
   const record = records.get(object.uid);
   if (record) {
     records.put(

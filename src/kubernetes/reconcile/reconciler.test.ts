@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { TerminalError, UnavailableError } from '#errors/errors.ts';
-import { nodeTask } from '../../../test/support/fake-source.ts';
+import { FakeSource, nodeTask } from '../../../test/support/fake-source.ts';
 import { createTask, taskRef } from '../../../test/support/tasks.ts';
-import { Reconciling } from '../../../test/support/reconciling.ts';
+import { MemoryRecords, Reconciling } from '../../../test/support/reconciling.ts';
+import type { ObjectRecord } from './record.ts';
 
 const restart = (value: string) => ({ 'runlet.dev/restartedAt': value });
 
@@ -17,6 +18,51 @@ describe('Reconciler', () => {
     expect(agent.source.events).toEqual(['web Pulling', 'web Pulled', 'web Created', 'web Started']);
     expect(agent.source.claimed).toEqual(new Set(['uid-1']));
     expect(agent.reconciler.restarts(agent.task('web')!.ref)).toBe(0);
+  });
+
+  it('makes nothing before its object is claimed and what is known of it is on the disk', async () => {
+    const claimed = Promise.withResolvers<void>();
+    const written = Promise.withResolvers<void>();
+    class SlowRecords extends MemoryRecords<ObjectRecord> {
+      override async put(key: string, record: ObjectRecord): Promise<void> {
+        await written.promise;
+        await super.put(key, record);
+      }
+    }
+    const source = new FakeSource();
+    source.claim = () => claimed.promise;
+    await using agent = await Reconciling.start(undefined, { source, sink: source, records: new SlowRecords() });
+    source.put(nodeTask('web'));
+    await agent.settle();
+    expect(agent.making.calls).toEqual([]);
+    claimed.resolve();
+    await agent.settle();
+    expect(agent.making.calls).toEqual([]);
+    written.resolve();
+    await agent.settle();
+    expect(agent.making.calls.at(-1)).toBe('make k8s.default/web 0');
+  });
+
+  it('makes no more tasks at once than it was told to, and the others in their turn', async () => {
+    await using agent = await Reconciling.start(undefined, { makings: 2 });
+    const turns: PromiseWithResolvers<void>[] = [];
+    agent.making.making = async () => {
+      const turn = Promise.withResolvers<void>();
+      turns.push(turn);
+      await turn.promise;
+    };
+    const names = ['a', 'b', 'c', 'd'];
+    for (const name of names) agent.source.put(nodeTask(name));
+    await agent.settle();
+    expect(turns).toHaveLength(2);
+    turns[0]?.resolve();
+    await agent.settle();
+    expect(turns).toHaveLength(3);
+    for (const turn of turns) turn.resolve();
+    await agent.settle();
+    for (const turn of turns) turn.resolve();
+    await agent.settle();
+    expect(names.map((name) => agent.task(name)?.status)).toEqual(names.map(() => 'running'));
   });
 
   it('follows every runState', async () => {

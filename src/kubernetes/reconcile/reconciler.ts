@@ -1,5 +1,6 @@
 import { TaskGroup } from '#async/task-group.ts';
 import type { Clock } from '#async/clock.ts';
+import { Slots } from '#async/slots.ts';
 import { errorMessage } from '#errors/errors.ts';
 import type { MachineLimits } from '#oci/machine.ts';
 import type { TaskEvent } from '#task/events.ts';
@@ -27,6 +28,8 @@ export interface ReconcilerOptions extends ReconcilerParts {
   readonly records: Records<ObjectRecord>;
   /** How many objects are worked on at once. */
   readonly workers: number;
+  /** How many tasks are made at once. */
+  readonly makings: number;
   readonly metrics?: QueueMetrics;
 }
 
@@ -61,6 +64,7 @@ export class Reconciler implements AsyncDisposable {
       records,
       memories,
       wallClock: new WallClock({ clock, records, memories, log }),
+      turns: new Slots(options.makings),
       warned: new Set(),
       look: (key) => this.#look(key),
     };

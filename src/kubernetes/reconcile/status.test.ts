@@ -136,7 +136,7 @@ describe('nodeTaskStatus', () => {
     expect(ready).toMatchObject({ status: 'True', lastTransitionTime: '2023-11-14T22:13:20Z' });
   });
 
-  it('is urgent when it tells of an end, or that what was asked for is so now, and not otherwise', () => {
+  it('is urgent when it tells of an end, or that what was asked for is so now or can never be, and not otherwise', () => {
     const pending = nodeTaskStatus(view({}), { containerId: 'x' });
     const running = nodeTaskStatus(view({ record: begun, live }), { containerId: 'x' });
     const over = nodeTaskStatus(view({ record: endedWith(0) }), { containerId: 'x' });
@@ -145,5 +145,9 @@ describe('nodeTaskStatus', () => {
     expect([isUrgent(running, over), isUrgent(over, over)]).toEqual([true, false]);
     const conditions = running.conditions?.map((each) => ({ ...each, observedGeneration: 99 })) ?? [];
     expect(isUrgent(running, { ...running, conditions })).toBe(true);
+    const refused = nodeTaskStatus(view({ record: seen }), {
+      ...{ containerId: undefined, hold: { reason: 'PolicyViolation', message: 'no', stalled: true } },
+    });
+    expect([isUrgent(undefined, refused), isUrgent(refused, refused)]).toEqual([true, false]);
   });
 });

@@ -40,11 +40,13 @@ export function nodeTaskStatus(view: View, facts: StatusFacts): NodeTaskStatus {
 }
 
 /**
- * Whether somebody waits for just this status: an end, or that what was asked for is so now. Such a one goes before the rate
- * limit; there is at most one for each change of the object and each start, and starts have their own back-off.
+ * Whether somebody waits for just this status: an end, that what was asked for is so now, or that it can never be. Such a one
+ * goes before the rate limit; there is at most one for each change of the object and each start, and starts have their own
+ * back-off.
  */
 export function isUrgent(before: NodeTaskStatus | undefined, after: NodeTaskStatus): boolean {
   if (outcomeOf(before) !== outcomeOf(after)) return true;
+  if (conditionOf(after, 'Stalled') && !conditionOf(before, 'Stalled')) return true;
   if (after.state === 'Stopped' && before?.state !== 'Stopped') return true;
   const reached = reachedGeneration(after);
   return reached !== undefined && reached !== reachedGeneration(before);
