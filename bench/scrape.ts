@@ -4,7 +4,7 @@ import { CgroupGroup } from '#cgroup/group.ts';
 import { detectHierarchy } from '#cgroup/hierarchy.ts';
 import { openCgroupReader } from '#cgroup/reader.ts';
 import type { StatsDetail } from '#cgroup/stats.ts';
-import { KeptFile } from '#host/kept-file.ts';
+import { KeptFiles } from '#host/kept-files.ts';
 import { silentLog } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { refKey, type TaskRef } from '#task/ids.ts';
@@ -78,7 +78,7 @@ async function row(metrics: Metrics, count: number, profile: StatsDetail): Promi
     elapsedMs.toFixed(1).padStart(8),
     (delay.max / 1e6 - 1).toFixed(1).padStart(8),
     (bytes / 1024).toFixed(0).padStart(8),
-    String(KeptFile.count).padStart(8),
+    String(KeptFiles.count).padStart(8),
   ];
   return columns.join(' ');
 }

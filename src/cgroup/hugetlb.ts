@@ -1,9 +1,9 @@
 import { listFoldersSync } from '#host/files.ts';
 import type { KernelText } from '#host/kernel-text.ts';
+import type { CgroupFile, ReadFile } from './files.ts';
 import { map } from './optional.ts';
 import { parseCount } from './parse.ts';
-import type { ReadFile } from './reader.ts';
-import type { HugetlbStats, Limit } from './stats.ts';
+import { detailRank, type HugetlbStats, type Limit } from './stats.ts';
 
 const units = ['KB', 'MB', 'GB'] as const;
 
@@ -28,12 +28,35 @@ function toCgroupSize(kib: number): string {
   return `${size}${units[unit]}`;
 }
 
-/** The names of a cgroup's files of huge pages of one size. */
-export interface HugetlbFiles {
+/** A cgroup's files of huge pages of one size. */
+export interface HugetlbFiles extends Readonly<Record<keyof HugetlbNames, CgroupFile>> {
   readonly pageSize: string;
+}
+
+export interface HugetlbNames {
   readonly usage: string;
   readonly limit: string;
   readonly limitHits: string;
+}
+
+const filesASize = 3;
+
+/** The files of these sizes, numbered behind the `count` others of a cgroup. */
+export function hugetlbFiles(
+  pageSizes: readonly string[],
+  namesOf: (pageSize: string) => HugetlbNames,
+  count: number,
+): readonly HugetlbFiles[] {
+  return pageSizes.map((pageSize, at) => {
+    const { usage, limit, limitHits } = namesOf(pageSize);
+    const index = count + at * filesASize;
+    return {
+      pageSize,
+      usage: { index, name: usage, rank: detailRank('standard') },
+      limit: { index: index + 1, name: limit, rank: detailRank('full') },
+      limitHits: { index: index + 2, name: limitHits, rank: detailRank('full') },
+    };
+  });
 }
 
 /** What they say of the sizes that are there; undefined without any. */

@@ -3,6 +3,9 @@ import type { KernelText } from '#host/kernel-text.ts';
 import { countBetween, endOfWord, malformed } from './parse.ts';
 import type { InterfaceStats } from './stats.ts';
 
+/** The network's file among those of a cgroup; it lies elsewhere. */
+export const netDevFile = ['net/dev', 'standard'] as const;
+
 /** Lines of headings in `/proc/PID/net/dev`. */
 const headings = 2;
 /** Columns of a line after the interface's name; the first eight are received, the others sent. */

@@ -68,6 +68,8 @@ export function parseCpuMax(text: KernelText): { readonly quotaUsec: Limit; read
  */
 export class WantedLines {
   readonly #names: readonly string[];
+  /** Where the last text had the names, from its top down: a kernel writes its lines always in the same order. */
+  #places: readonly Place[] | undefined;
 
   constructor(...names: readonly string[]) {
     this.#names = names;
@@ -75,18 +77,43 @@ export class WantedLines {
 
   /** The values in the order of the names, undefined where there is no such line. Throws MalformedError. */
   parse(text: KernelText): readonly (bigint | undefined)[] {
+    return (this.#places && this.#parseAt(this.#places, text)) ?? this.#parseAll(text);
+  }
+
+  /** The values by looking where they were; undefined when one is not there. */
+  #parseAt(places: readonly Place[], text: KernelText): readonly (bigint | undefined)[] | undefined {
     const values: (bigint | undefined)[] = this.#names.map(() => undefined);
-    eachLine(text, (from, gap, to) => {
-      const wanted = this.#find(text, from, gap);
-      if (wanted >= 0) values[wanted] = countBetween(text, gap + 1, to);
-    });
+    let from = 0;
+    let line = 0;
+    for (const { name, index, line: wanted } of places) {
+      for (; line < wanted; line += 1) from = text.endOfLine(from) + 1;
+      const gap = from + name.length;
+      if (!text.has(name, from) || text.at(gap) !== space) return undefined;
+      from = text.endOfLine(gap);
+      values[index] = countBetween(text, gap + 1, from);
+    }
     return values;
   }
 
-  #find(text: KernelText, from: number, to: number): number {
-    const length = to - from;
-    return this.#names.findIndex((name) => name.length === length && text.has(name, from));
+  #parseAll(text: KernelText): readonly (bigint | undefined)[] {
+    const values: (bigint | undefined)[] = this.#names.map(() => undefined);
+    const places: Place[] = [];
+    eachLine(text, (from, gap, to, line) => {
+      const index = this.#names.findIndex((name) => name.length === gap - from && text.has(name, from));
+      if (index < 0) return;
+      values[index] = countBetween(text, gap + 1, to);
+      places.push({ name: this.#names[index] ?? '', index, line });
+    });
+    this.#places = places.length === this.#names.length ? places : undefined;
+    return values;
   }
+}
+
+interface Place {
+  readonly name: string;
+  /** Among the names. */
+  readonly index: number;
+  readonly line: number;
 }
 
 /** Parses all of a flat keyed file. Throws MalformedError. */
@@ -98,16 +125,18 @@ export function parseFlatKeyed(text: KernelText): Readonly<Record<string, bigint
   return Object.fromEntries(entries);
 }
 
-/** Visits the lines that hold something: where each begins, where its first space is and where it ends. */
-function eachLine(text: KernelText, visit: (from: number, gap: number, to: number) => void): void {
+/** Visits the lines that hold something: where each begins, where its first space is, where it ends and which one it is. */
+function eachLine(text: KernelText, visit: (from: number, gap: number, to: number, line: number) => void): void {
+  let line = 0;
   for (let from = 0; from < text.length;) {
     const gap = endOfWord(text, from);
     const to = text.endOfLine(gap);
     if (to > from) {
       if (gap === from || gap === to) throw malformed('a "name value" line', text, from, to);
-      visit(from, gap, to);
+      visit(from, gap, to, line);
     }
     from = to + 1;
+    line += 1;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { KernelText } from '#host/kernel-text.ts';
+import type { CgroupFile, ReadFile } from './files.ts';
 import { map } from './optional.ts';
 import { countBetween, malformed } from './parse.ts';
-import type { ReadFile } from './reader.ts';
 import type { PressureResource, PressureStats, TaskStats } from './stats.ts';
 
 /** The files by what they are about. */
@@ -42,11 +42,11 @@ function totalOf(text: KernelText, from: number, to: number): bigint {
 /** What the pressure files say that are there; undefined when none is. */
 export function pressureStats(
   read: ReadFile,
-  files: Readonly<Record<PressureResource, string>>,
+  files: Readonly<Record<`${PressureResource}Pressure`, CgroupFile>>,
 ): TaskStats['pressure'] {
-  const cpu = map(read(files.cpu), parsePressure);
-  const memory = map(read(files.memory), parsePressure);
-  const io = map(read(files.io), parsePressure);
-  const irq = map(read(files.irq), parsePressure);
+  const cpu = map(read(files.cpuPressure), parsePressure);
+  const memory = map(read(files.memoryPressure), parsePressure);
+  const io = map(read(files.ioPressure), parsePressure);
+  const irq = map(read(files.irqPressure), parsePressure);
   return cpu || memory || io || irq ? { cpu, memory, io, irq } : undefined;
 }

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { KeptFile } from '#host/kept-file.ts';
+import { KeptFiles } from '#host/kept-files.ts';
 import { openCgroupReader } from './reader.ts';
 import type { TaskStats } from './stats.ts';
 
@@ -70,15 +70,15 @@ describe('a reading of Linux 6.1’s files', () => {
 
 describe('a reader', () => {
   it('keeps open only what its detail needs, and closes it', () => {
-    const before = KeptFile.count;
+    const before = KeptFiles.count;
     const reader = openCgroupReader({ version: 2, dirs: captured('linux-6.1-calm') }, { keep: 'basic', pageSizes: [] });
     reader.read('basic');
-    const basic = KeptFile.count - before;
+    const basic = KeptFiles.count - before;
     expect(basic).toBeGreaterThan(0);
     expect(reader.read('full')?.group).toEqual({ populated: true, frozen: true });
-    expect(KeptFile.count - before).toBe(basic);
+    expect(KeptFiles.count - before).toBe(basic);
     reader[Symbol.dispose]();
-    expect(KeptFile.count).toBe(before);
+    expect(KeptFiles.count).toBe(before);
   });
 
   it('reads again what has changed', () => {

@@ -19,11 +19,16 @@ export interface TaskStats {
 /** How much of it is read: what `basic` metrics need, what the usual ones need, or all that the kernel has. */
 export type StatsDetail = 'basic' | 'standard' | 'full';
 
-const details: readonly StatsDetail[] = ['basic', 'standard', 'full'];
+const ranks = { basic: 0, standard: 1, full: 2 } as const satisfies Record<StatsDetail, number>;
+
+/** A higher detail holds all that a lower one does. */
+export function detailRank(detail: StatsDetail): number {
+  return ranks[detail];
+}
 
 /** Whether a reading of this detail holds what belongs to `least`. */
 export function includesDetail(detail: StatsDetail, least: StatsDetail): boolean {
-  return details.indexOf(detail) >= details.indexOf(least);
+  return ranks[detail] >= ranks[least];
 }
 
 export type Limit = bigint | 'unlimited';

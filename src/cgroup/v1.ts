@@ -1,69 +1,62 @@
 import type { KernelText } from '#host/kernel-text.ts';
-import { hugetlbStats, type HugetlbFiles } from './hugetlb.ts';
+import { cgroupFiles, type CgroupFile, type ReadFile } from './files.ts';
+import { hugetlbStats, type HugetlbFiles, type HugetlbNames } from './hugetlb.ts';
 import { blkioStats, parseBlkio, type DeviceCounts } from './io.ts';
+import { netDevFile, parseNetDev } from './network.ts';
 import { atLeastZero, map } from './optional.ts';
 import { parseCount, parseFlatKeyed, parseLimit, parseV1MemoryLimit, parseV1Quota, WantedLines } from './parse.ts';
 import { pressureFiles, pressureStats } from './pressure.ts';
-import type { ReadFile } from './reader.ts';
 import type { CpuStats, GroupStats, IoStats, MemoryStats } from './stats.ts';
 import type { PidsStats, StatsDetail, TaskStats } from './stats.ts';
 
-/** A hybrid machine has a v2 tree without controllers beside v1's: pressure is counted there. */
-const unifiedPressure = {
-  cpu: `unified/${pressureFiles.cpu}`,
-  memory: `unified/${pressureFiles.memory}`,
-  io: `unified/${pressureFiles.io}`,
-  irq: `unified/${pressureFiles.irq}`,
-} as const;
-
 /** The files that are read, by controller, and the least detail that wants them. Kernel: admin-guide/cgroup-v1. */
-export const v1Files: readonly (readonly [file: string, least: StatsDetail])[] = [
-  ['cpuacct/cpuacct.usage', 'basic'],
-  ['cpuacct/cpuacct.usage_user', 'basic'],
-  ['cpuacct/cpuacct.usage_sys', 'basic'],
-  ['cpu/cpu.stat', 'basic'],
-  ['cpu/cpu.cfs_quota_us', 'basic'],
-  ['cpu/cpu.cfs_period_us', 'basic'],
-  ['cpu/cpu.shares', 'full'],
-  ['memory/memory.usage_in_bytes', 'basic'],
-  ['memory/memory.max_usage_in_bytes', 'basic'],
-  ['memory/memory.limit_in_bytes', 'basic'],
-  ['memory/memory.stat', 'basic'],
-  ['memory/memory.oom_control', 'basic'],
-  ['memory/memory.memsw.usage_in_bytes', 'basic'],
-  ['memory/memory.kmem.usage_in_bytes', 'standard'],
-  ['memory/memory.kmem.tcp.usage_in_bytes', 'standard'],
-  ['memory/memory.failcnt', 'full'],
-  ['memory/memory.memsw.limit_in_bytes', 'full'],
-  ['memory/memory.soft_limit_in_bytes', 'full'],
-  ['pids/pids.current', 'basic'],
-  ['pids/pids.max', 'basic'],
-  ['pids/pids.events', 'full'],
-  ['blkio/blkio.throttle.io_service_bytes_recursive', 'standard'],
-  ['blkio/blkio.throttle.io_service_bytes', 'standard'],
-  ['blkio/blkio.throttle.io_serviced_recursive', 'standard'],
-  ['blkio/blkio.throttle.io_serviced', 'standard'],
-  ['blkio/blkio.bfq.io_service_bytes_recursive', 'standard'],
-  ['blkio/blkio.bfq.io_service_bytes', 'standard'],
-  ['blkio/blkio.bfq.io_serviced_recursive', 'standard'],
-  ['blkio/blkio.bfq.io_serviced', 'standard'],
-  ['blkio/blkio.io_service_bytes_recursive', 'standard'],
-  ['blkio/blkio.io_service_bytes', 'standard'],
-  ['blkio/blkio.io_serviced_recursive', 'standard'],
-  ['blkio/blkio.io_serviced', 'standard'],
-  ['freezer/freezer.state', 'full'],
-  ...Object.values(unifiedPressure).map((file) => [file, 'standard'] as const),
-];
+export const v1Files = cgroupFiles({
+  cpuUsage: ['cpuacct/cpuacct.usage', 'basic'],
+  cpuUser: ['cpuacct/cpuacct.usage_user', 'basic'],
+  cpuSystem: ['cpuacct/cpuacct.usage_sys', 'basic'],
+  cpuStat: ['cpu/cpu.stat', 'basic'],
+  cpuQuota: ['cpu/cpu.cfs_quota_us', 'basic'],
+  cpuPeriod: ['cpu/cpu.cfs_period_us', 'basic'],
+  cpuShares: ['cpu/cpu.shares', 'full'],
+  memoryUsage: ['memory/memory.usage_in_bytes', 'basic'],
+  memoryMaxUsage: ['memory/memory.max_usage_in_bytes', 'basic'],
+  memoryLimit: ['memory/memory.limit_in_bytes', 'basic'],
+  memoryStat: ['memory/memory.stat', 'basic'],
+  memoryOomControl: ['memory/memory.oom_control', 'basic'],
+  memoryMemswUsage: ['memory/memory.memsw.usage_in_bytes', 'basic'],
+  memoryKmemUsage: ['memory/memory.kmem.usage_in_bytes', 'standard'],
+  memoryKmemTcpUsage: ['memory/memory.kmem.tcp.usage_in_bytes', 'standard'],
+  memoryFailcnt: ['memory/memory.failcnt', 'full'],
+  memoryMemswLimit: ['memory/memory.memsw.limit_in_bytes', 'full'],
+  memorySoftLimit: ['memory/memory.soft_limit_in_bytes', 'full'],
+  pidsCurrent: ['pids/pids.current', 'basic'],
+  pidsMax: ['pids/pids.max', 'basic'],
+  pidsEvents: ['pids/pids.events', 'full'],
+  throttleBytesBelow: ['blkio/blkio.throttle.io_service_bytes_recursive', 'standard'],
+  throttleBytes: ['blkio/blkio.throttle.io_service_bytes', 'standard'],
+  throttleCountBelow: ['blkio/blkio.throttle.io_serviced_recursive', 'standard'],
+  throttleCount: ['blkio/blkio.throttle.io_serviced', 'standard'],
+  bfqBytesBelow: ['blkio/blkio.bfq.io_service_bytes_recursive', 'standard'],
+  bfqBytes: ['blkio/blkio.bfq.io_service_bytes', 'standard'],
+  bfqCountBelow: ['blkio/blkio.bfq.io_serviced_recursive', 'standard'],
+  bfqCount: ['blkio/blkio.bfq.io_serviced', 'standard'],
+  cfqBytesBelow: ['blkio/blkio.io_service_bytes_recursive', 'standard'],
+  cfqBytes: ['blkio/blkio.io_service_bytes', 'standard'],
+  cfqCountBelow: ['blkio/blkio.io_serviced_recursive', 'standard'],
+  cfqCount: ['blkio/blkio.io_serviced', 'standard'],
+  freezerState: ['freezer/freezer.state', 'full'],
+  // A hybrid machine has a v2 tree without controllers beside v1's: pressure is counted there.
+  cpuPressure: [`unified/${pressureFiles.cpu}`, 'standard'],
+  memoryPressure: [`unified/${pressureFiles.memory}`, 'standard'],
+  ioPressure: [`unified/${pressureFiles.io}`, 'standard'],
+  irqPressure: [`unified/${pressureFiles.irq}`, 'standard'],
+  netDev: netDevFile,
+});
 
-/** The files of huge pages of one size. */
-export function v1Hugetlb(pageSize: string): HugetlbFiles {
+/** The names of the files of huge pages of one size. */
+export function v1HugetlbNames(pageSize: string): HugetlbNames {
   const file = `hugetlb/hugetlb.${pageSize}`;
-  return {
-    pageSize,
-    usage: `${file}.usage_in_bytes`,
-    limit: `${file}.limit_in_bytes`,
-    limitHits: `${file}.failcnt`,
-  };
+  return { usage: `${file}.usage_in_bytes`, limit: `${file}.limit_in_bytes`, limitHits: `${file}.failcnt` };
 }
 
 const nanosecondsAMicrosecond = 1000n;
@@ -81,7 +74,8 @@ export function v1Stats(read: ReadFile, detail: StatsDetail, hugetlb: readonly H
     pids,
     io: ioStats(read),
     hugetlb: hugetlbStats(read, hugetlb, { limit: parseV1MemoryLimit, limitHits: parseCount }),
-    pressure: pressureStats(read, unifiedPressure),
+    pressure: pressureStats(read, v1Files),
+    network: map(read(v1Files.netDev), parseNetDev),
     group: groupStats(read),
   };
 }
@@ -89,44 +83,44 @@ export function v1Stats(read: ReadFile, detail: StatsDetail, hugetlb: readonly H
 const cpuLines = new WantedLines('nr_periods', 'nr_throttled', 'throttled_time', 'nr_bursts', 'burst_time');
 
 function cpuStats(read: ReadFile): CpuStats | undefined {
-  const usageUsec = map(read('cpuacct/cpuacct.usage'), parseUsec);
+  const usageUsec = map(read(v1Files.cpuUsage), parseUsec);
   if (usageUsec === undefined) return undefined;
   const [periods, throttledPeriods, throttled, burstPeriods, burst] =
-    map(read('cpu/cpu.stat'), (text) => cpuLines.parse(text)) ?? [];
-  const quotaUsec = map(read('cpu/cpu.cfs_quota_us'), parseV1Quota);
+    map(read(v1Files.cpuStat), (text) => cpuLines.parse(text)) ?? [];
+  const quotaUsec = map(read(v1Files.cpuQuota), parseV1Quota);
   return {
     usageUsec,
-    userUsec: map(read('cpuacct/cpuacct.usage_user'), parseUsec),
-    systemUsec: map(read('cpuacct/cpuacct.usage_sys'), parseUsec),
+    userUsec: map(read(v1Files.cpuUser), parseUsec),
+    systemUsec: map(read(v1Files.cpuSystem), parseUsec),
     periods,
     throttledPeriods,
     throttledUsec: map(throttled, toUsec),
     quotaUsec,
     // Without a quota nobody wants to know of what period it is a part.
-    periodUsec: quotaUsec === 'unlimited' ? undefined : map(read('cpu/cpu.cfs_period_us'), parseCount),
+    periodUsec: quotaUsec === 'unlimited' ? undefined : map(read(v1Files.cpuPeriod), parseCount),
     burstPeriods,
     burstUsec: map(burst, toUsec),
-    shares: map(read('cpu/cpu.shares'), parseCount),
+    shares: map(read(v1Files.cpuShares), parseCount),
   };
 }
 
 function memoryStats(read: ReadFile, detail: StatsDetail): MemoryStats | undefined {
-  const usageBytes = map(read('memory/memory.usage_in_bytes'), parseCount);
+  const usageBytes = map(read(v1Files.memoryUsage), parseCount);
   if (usageBytes === undefined) return undefined;
-  const stat = map(read('memory/memory.stat'), (text) => memoryLines(text, detail));
+  const stat = map(read(v1Files.memoryStat), (text) => memoryLines(text, detail));
   return {
     usageBytes,
     workingSetBytes: stat && atLeastZero(usageBytes - stat.inactiveFile),
-    peakBytes: map(read('memory/memory.max_usage_in_bytes'), parseCount),
-    limitBytes: map(read('memory/memory.limit_in_bytes'), parseV1MemoryLimit),
+    peakBytes: map(read(v1Files.memoryMaxUsage), parseCount),
+    limitBytes: map(read(v1Files.memoryLimit), parseV1MemoryLimit),
     swapBytes: stat?.swapBytes ?? swapOf(read, usageBytes),
-    oomKills: map(read('memory/memory.oom_control'), oomKills),
+    oomKills: map(read(v1Files.memoryOomControl), oomKills),
     kinds: detail === 'basic' ? undefined : { ...stat?.kinds, ...kernelKinds(read) },
     faults: stat?.faults,
     stat: stat?.all,
-    limitHits: map(read('memory/memory.failcnt'), parseCount),
-    swapLimitBytes: map(read('memory/memory.memsw.limit_in_bytes'), parseV1MemoryLimit),
-    lowBytes: map(read('memory/memory.soft_limit_in_bytes'), parseV1MemoryLimit),
+    limitHits: map(read(v1Files.memoryFailcnt), parseCount),
+    swapLimitBytes: map(read(v1Files.memoryMemswLimit), parseV1MemoryLimit),
+    lowBytes: map(read(v1Files.memorySoftLimit), parseV1MemoryLimit),
   };
 }
 
@@ -154,7 +148,7 @@ function totals(text: KernelText): MemoryStats['stat'] {
 
 /** A kernel that does not count swap in `memory.stat` may have it in the file of both together. */
 function swapOf(read: ReadFile, usageBytes: bigint): bigint | undefined {
-  return map(map(read('memory/memory.memsw.usage_in_bytes'), parseCount), (both) => atLeastZero(both - usageBytes));
+  return map(map(read(v1Files.memoryMemswUsage), parseCount), (both) => atLeastZero(both - usageBytes));
 }
 
 const oomKillLine = new WantedLines('oom_kill');
@@ -165,20 +159,20 @@ function oomKills(text: KernelText): bigint | undefined {
 
 function kernelKinds(read: ReadFile): MemoryStats['kinds'] {
   return {
-    kernel: map(read('memory/memory.kmem.usage_in_bytes'), parseCount),
-    sock: map(read('memory/memory.kmem.tcp.usage_in_bytes'), parseCount),
+    kernel: map(read(v1Files.memoryKmemUsage), parseCount),
+    sock: map(read(v1Files.memoryKmemTcpUsage), parseCount),
   };
 }
 
 const maxLine = new WantedLines('max');
 
 function pidsStats(read: ReadFile): PidsStats | undefined {
-  const current = map(read('pids/pids.current'), parseCount);
+  const current = map(read(v1Files.pidsCurrent), parseCount);
   if (current === undefined) return undefined;
   return {
     current,
-    limit: map(read('pids/pids.max'), parseLimit),
-    limitHits: map(read('pids/pids.events'), (text) => maxLine.parse(text)[0]),
+    limit: map(read(v1Files.pidsMax), parseLimit),
+    limitHits: map(read(v1Files.pidsEvents), (text) => maxLine.parse(text)[0]),
   };
 }
 
@@ -186,10 +180,14 @@ function pidsStats(read: ReadFile): PidsStats | undefined {
  * Who counts depends on kernel and scheduler: the throttling layer (which newer kernels let count only where a rule is set),
  * BFQ, or CFQ before 5.0. The first that knows a device is taken; without any, the first that is there.
  */
-const policies = ['throttle.', 'bfq.', ''].map((policy) => ({
-  bytes: [`blkio/blkio.${policy}io_service_bytes_recursive`, `blkio/blkio.${policy}io_service_bytes`],
-  operations: [`blkio/blkio.${policy}io_serviced_recursive`, `blkio/blkio.${policy}io_serviced`],
-}));
+const policies = [
+  {
+    bytes: [v1Files.throttleBytesBelow, v1Files.throttleBytes],
+    operations: [v1Files.throttleCountBelow, v1Files.throttleCount],
+  },
+  { bytes: [v1Files.bfqBytesBelow, v1Files.bfqBytes], operations: [v1Files.bfqCountBelow, v1Files.bfqCount] },
+  { bytes: [v1Files.cfqBytesBelow, v1Files.cfqBytes], operations: [v1Files.cfqCountBelow, v1Files.cfqCount] },
+] as const;
 
 const nothing: DeviceCounts = new Map();
 
@@ -205,7 +203,7 @@ function ioStats(read: ReadFile): IoStats | undefined {
 }
 
 /** The first of these files that is there. */
-function readFirst(read: ReadFile, files: readonly string[]): KernelText | undefined {
+function readFirst(read: ReadFile, files: readonly CgroupFile[]): KernelText | undefined {
   for (const file of files) {
     const text = read(file);
     if (text) return text;
@@ -214,7 +212,7 @@ function readFirst(read: ReadFile, files: readonly string[]): KernelText | undef
 }
 
 function groupStats(read: ReadFile): GroupStats | undefined {
-  const state = read('freezer/freezer.state');
+  const state = read(v1Files.freezerState);
   return state && { frozen: state.has('FROZEN', 0) };
 }
 

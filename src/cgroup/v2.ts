@@ -1,44 +1,49 @@
-import { hugetlbStats, type HugetlbFiles } from './hugetlb.ts';
+import type { KernelText } from '#host/kernel-text.ts';
+import { cgroupFiles, type ReadFile } from './files.ts';
+import { hugetlbStats, type HugetlbFiles, type HugetlbNames } from './hugetlb.ts';
 import { parseIoStat } from './io.ts';
+import { netDevFile, parseNetDev } from './network.ts';
 import { atLeastZero, map } from './optional.ts';
 import { parseCount, parseCpuMax, parseFlatKeyed, parseLimit, WantedLines } from './parse.ts';
 import { pressureFiles, pressureStats } from './pressure.ts';
-import type { ReadFile } from './reader.ts';
 import type { CpuStats, GroupStats, MemoryEvents, MemoryStats } from './stats.ts';
 import type { PidsStats, StatsDetail, TaskStats } from './stats.ts';
-import type { KernelText } from '#host/kernel-text.ts';
 
 /** The files that are read and the least detail that wants them. Kernel: admin-guide/cgroup-v2. */
-export const v2Files: readonly (readonly [file: string, least: StatsDetail])[] = [
-  ['cpu.stat', 'basic'],
-  ['cpu.max', 'basic'],
-  ['cpu.weight', 'full'],
-  ['memory.current', 'basic'],
-  ['memory.peak', 'basic'],
-  ['memory.max', 'basic'],
-  ['memory.swap.current', 'basic'],
-  ['memory.stat', 'basic'],
-  ['memory.events', 'basic'],
-  ['memory.events.local', 'full'],
-  ['memory.min', 'full'],
-  ['memory.low', 'full'],
-  ['memory.high', 'full'],
-  ['memory.swap.max', 'full'],
-  ['memory.swap.events', 'full'],
-  ['memory.zswap.current', 'full'],
-  ['pids.current', 'basic'],
-  ['pids.max', 'basic'],
-  ['pids.peak', 'full'],
-  ['pids.events', 'full'],
-  ['io.stat', 'standard'],
-  ...Object.values(pressureFiles).map((file) => [file, 'standard'] as const),
-  ['cgroup.events', 'full'],
-];
+export const v2Files = cgroupFiles({
+  cpuStat: ['cpu.stat', 'basic'],
+  cpuMax: ['cpu.max', 'basic'],
+  cpuWeight: ['cpu.weight', 'full'],
+  memoryCurrent: ['memory.current', 'basic'],
+  memoryPeak: ['memory.peak', 'basic'],
+  memoryMax: ['memory.max', 'basic'],
+  memorySwapCurrent: ['memory.swap.current', 'basic'],
+  memoryStat: ['memory.stat', 'basic'],
+  memoryEvents: ['memory.events', 'basic'],
+  memoryEventsLocal: ['memory.events.local', 'full'],
+  memoryMin: ['memory.min', 'full'],
+  memoryLow: ['memory.low', 'full'],
+  memoryHigh: ['memory.high', 'full'],
+  memorySwapMax: ['memory.swap.max', 'full'],
+  memorySwapEvents: ['memory.swap.events', 'full'],
+  memoryZswapCurrent: ['memory.zswap.current', 'full'],
+  pidsCurrent: ['pids.current', 'basic'],
+  pidsMax: ['pids.max', 'basic'],
+  pidsPeak: ['pids.peak', 'full'],
+  pidsEvents: ['pids.events', 'full'],
+  ioStat: ['io.stat', 'standard'],
+  cgroupEvents: ['cgroup.events', 'full'],
+  cpuPressure: [pressureFiles.cpu, 'standard'],
+  memoryPressure: [pressureFiles.memory, 'standard'],
+  ioPressure: [pressureFiles.io, 'standard'],
+  irqPressure: [pressureFiles.irq, 'standard'],
+  netDev: netDevFile,
+});
 
-/** The files of huge pages of one size. */
-export function v2Hugetlb(pageSize: string): HugetlbFiles {
+/** The names of the files of huge pages of one size. */
+export function v2HugetlbNames(pageSize: string): HugetlbNames {
   const file = `hugetlb.${pageSize}`;
-  return { pageSize, usage: `${file}.current`, limit: `${file}.max`, limitHits: `${file}.events` };
+  return { usage: `${file}.current`, limit: `${file}.max`, limitHits: `${file}.events` };
 }
 
 /** Makes one reading of v2's files; undefined when none of the usual ones is there any more. Throws MalformedError. */
@@ -52,9 +57,10 @@ export function v2Stats(read: ReadFile, detail: StatsDetail, hugetlb: readonly H
     cpu,
     memory,
     pids,
-    io: map(read('io.stat'), parseIoStat),
+    io: map(read(v2Files.ioStat), parseIoStat),
     hugetlb: hugetlbStats(read, hugetlb, { limit: parseLimit, limitHits }),
-    pressure: pressureStats(read, pressureFiles),
+    pressure: pressureStats(read, v2Files),
+    network: map(read(v2Files.netDev), parseNetDev),
     group: groupStats(read),
   };
 }
@@ -66,40 +72,40 @@ const cpuStat = new WantedLines(
 
 function cpuStats(read: ReadFile): CpuStats | undefined {
   const [usageUsec, userUsec, systemUsec, periods, throttledPeriods, throttledUsec, ...more] =
-    map(read('cpu.stat'), (text) => cpuStat.parse(text)) ?? [];
+    map(read(v2Files.cpuStat), (text) => cpuStat.parse(text)) ?? [];
   if (usageUsec === undefined) return undefined;
   const [burstPeriods, burstUsec, forceIdleUsec] = more;
-  const limit = map(read('cpu.max'), parseCpuMax);
+  const limit = map(read(v2Files.cpuMax), parseCpuMax);
   return {
     ...{ usageUsec, userUsec, systemUsec, periods, throttledPeriods, throttledUsec },
     ...{ quotaUsec: limit?.quotaUsec, periodUsec: limit?.periodUsec, burstPeriods, burstUsec, forceIdleUsec },
-    weight: map(read('cpu.weight'), parseCount),
+    weight: map(read(v2Files.cpuWeight), parseCount),
   };
 }
 
 function memoryStats(read: ReadFile, detail: StatsDetail): MemoryStats | undefined {
-  const usageBytes = map(read('memory.current'), parseCount);
+  const usageBytes = map(read(v2Files.memoryCurrent), parseCount);
   if (usageBytes === undefined) return undefined;
-  const stat = map(read('memory.stat'), (text) => memoryLines(text, detail));
-  const events = map(read('memory.events'), memoryEvents);
+  const stat = map(read(v2Files.memoryStat), (text) => memoryLines(text, detail));
+  const events = map(read(v2Files.memoryEvents), memoryEvents);
   return {
     usageBytes,
     workingSetBytes: stat && atLeastZero(usageBytes - stat.inactiveFile),
-    peakBytes: map(read('memory.peak'), parseCount),
-    limitBytes: map(read('memory.max'), parseLimit),
-    swapBytes: map(read('memory.swap.current'), parseCount),
+    peakBytes: map(read(v2Files.memoryPeak), parseCount),
+    limitBytes: map(read(v2Files.memoryMax), parseLimit),
+    swapBytes: map(read(v2Files.memorySwapCurrent), parseCount),
     oomKills: events?.oom_kill,
     events: detail === 'basic' ? undefined : events,
-    eventsLocal: map(read('memory.events.local'), memoryEvents),
+    eventsLocal: map(read(v2Files.memoryEventsLocal), memoryEvents),
     kinds: stat?.kinds,
     faults: stat?.faults,
     stat: stat?.all,
-    minBytes: map(read('memory.min'), parseLimit),
-    lowBytes: map(read('memory.low'), parseLimit),
-    highBytes: map(read('memory.high'), parseLimit),
-    swapLimitBytes: map(read('memory.swap.max'), parseLimit),
-    swapEvents: map(read('memory.swap.events'), swapEvents),
-    zswapBytes: map(read('memory.zswap.current'), parseCount),
+    minBytes: map(read(v2Files.memoryMin), parseLimit),
+    lowBytes: map(read(v2Files.memoryLow), parseLimit),
+    highBytes: map(read(v2Files.memoryHigh), parseLimit),
+    swapLimitBytes: map(read(v2Files.memorySwapMax), parseLimit),
+    swapEvents: map(read(v2Files.memorySwapEvents), swapEvents),
+    zswapBytes: map(read(v2Files.memoryZswapCurrent), parseCount),
   };
 }
 
@@ -139,20 +145,20 @@ function limitHits(text: KernelText): bigint | undefined {
 }
 
 function pidsStats(read: ReadFile): PidsStats | undefined {
-  const current = map(read('pids.current'), parseCount);
+  const current = map(read(v2Files.pidsCurrent), parseCount);
   if (current === undefined) return undefined;
   return {
     current,
-    limit: map(read('pids.max'), parseLimit),
-    peak: map(read('pids.peak'), parseCount),
-    limitHits: map(read('pids.events'), limitHits),
+    limit: map(read(v2Files.pidsMax), parseLimit),
+    peak: map(read(v2Files.pidsPeak), parseCount),
+    limitHits: map(read(v2Files.pidsEvents), limitHits),
   };
 }
 
 const groupLines = new WantedLines('populated', 'frozen');
 
 function groupStats(read: ReadFile): GroupStats | undefined {
-  const [populated, frozen] = map(read('cgroup.events'), (text) => groupLines.parse(text)) ?? [];
+  const [populated, frozen] = map(read(v2Files.cgroupEvents), (text) => groupLines.parse(text)) ?? [];
   if (populated === undefined && frozen === undefined) return undefined;
   return { populated: map(populated, isSet), frozen: map(frozen, isSet) };
 }

@@ -88,3 +88,9 @@ export function openFolder(path: string): Descriptor {
   const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | O_CLOEXEC);
   return { fd, [Symbol.dispose]: () => fs.closeSync(fd) };
 }
+
+/** How many descriptors this process has open. Linux before 6.2 does not say: it is asked for all their names. */
+export function countDescriptors(proc = '/proc'): number {
+  const folder = `${proc}/self/fd`;
+  return fs.statSync(folder).size || fs.readdirSync(folder).length;
+}

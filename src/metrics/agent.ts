@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { listNames } from '#host/files.ts';
-import { descriptorLimit, KeptFile } from '#host/kept-file.ts';
+import { countDescriptors } from '#host/descriptors.ts';
+import { descriptorLimit, KeptFiles } from '#host/kept-files.ts';
 import { hear } from '#log/notices.ts';
 import type { Bounded } from './cardinality.ts';
 import { clientListener, queueListener } from './cluster.ts';
@@ -82,16 +82,12 @@ export class AgentMetrics implements Disposable {
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: neverMs });
     for (const name of [...leftOut, ...replacedLag]) this.registry.removeSingleMetric(name);
     this.#heard = [...this.#hear(), new EventLoopLag(this.#make)];
-    this.#make.asked(
-      'process_open_fds',
-      'Number of open file descriptors.',
-      async () => (await listNames('/proc/self/fd')).length,
-    );
+    this.#make.asked('process_open_fds', 'Number of open file descriptors.', () => countDescriptors());
     this.#make.asked('process_max_fds', 'Maximum number of open file descriptors.', () => descriptorLimit());
     this.#make.asked(
       'runlet_kept_cgroup_files',
       'Files of cgroups that are kept open between scrapes.',
-      () => KeptFile.count,
+      () => KeptFiles.count,
     );
   }
 

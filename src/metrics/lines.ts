@@ -7,6 +7,8 @@ const newline = 10;
 const minus = 45;
 const microsecondsASecond = 1_000_000;
 const microsecondDigits = 6;
+const billion = 1_000_000_000;
+const billionDigits = 9;
 
 /** What a number may need: 20 digits, a sign, a point, an exponent. */
 const numberBytes = 40;
@@ -21,10 +23,6 @@ export class Lines {
 
   constructor(expectedBytes = 0) {
     this.#bytes = Buffer.allocUnsafe(Math.max(expectedBytes, firstBytes));
-  }
-
-  get length(): number {
-    return this.#length;
   }
 
   /** What was written; more may follow, which is not in it. */
@@ -75,14 +73,18 @@ export class Lines {
 
   #integer(value: number): void {
     if (value < 0) this.#byte(minus);
-    let rest = Math.abs(value);
-    const end = this.#length + digitsOf(rest);
-    for (let at = end - 1; at >= this.#length; at -= 1) {
-      const tenth = Math.floor(rest / 10);
-      this.#bytes[at] = zero + (rest - tenth * 10);
-      rest = tenth;
+    this.#natural(Math.abs(value));
+  }
+
+  /** In parts that fit 32 bits, with which a processor is quicker. */
+  #natural(value: number): void {
+    if (value < billion) {
+      this.#digits(value, digitsOf(value));
+      return;
     }
-    this.#length = end;
+    const billions = Math.floor(value / billion);
+    this.#natural(billions);
+    this.#digits(value - billions * billion, billionDigits);
   }
 
   #fraction(usec: number): void {
@@ -90,13 +92,16 @@ export class Lines {
     this.#byte(dot);
     let rest = usec;
     let digits = microsecondDigits;
-    while (rest % 10 === 0) {
-      rest /= 10;
-      digits -= 1;
-    }
+    for (; rest % 10 === 0; rest /= 10) digits -= 1;
+    this.#digits(rest, digits);
+  }
+
+  #digits(value: number, digits: number): void {
+    let rest = value | 0;
     for (let at = this.#length + digits - 1; at >= this.#length; at -= 1) {
-      this.#bytes[at] = zero + (rest % 10);
-      rest = Math.floor(rest / 10);
+      const tenth = (rest / 10) | 0;
+      this.#bytes[at] = zero + rest - tenth * 10;
+      rest = tenth;
     }
     this.#length += digits;
   }

@@ -11,8 +11,9 @@ import type { TaskFacts } from './container/sample.ts';
 import { DeviceNames } from './device-names.ts';
 import { Exposition, type Format } from './exposition.ts';
 import { FinishedTasks } from './finished.ts';
+import { Slices } from './slices.ts';
 import { Snapshots } from './snapshot.ts';
-import { TaskSeries } from './task-series.ts';
+import { TaskSeries, writeReading } from './task-series.ts';
 import { writeAgent } from './write-agent.ts';
 
 /** What others know of a task. */
@@ -76,13 +77,10 @@ export class Metrics implements Disposable {
   async expose(format: Format): Promise<Buffer> {
     const out = new Exposition(format, Math.ceil(this.#lastBytes * 1.1));
     const read = this.agent.collectorDuration.startTimer({ collector: 'read' });
-    const sections = await this.#snapshots.read();
+    const reading = await this.#snapshots.read();
     read();
     const write = this.agent.collectorDuration.startTimer({ collector: 'write' });
-    for (const { family, lines } of sections) {
-      out.family(family);
-      out.bytes(lines);
-    }
+    await writeReading(reading, out, new Slices());
     write();
     writeAgent(await this.agent.registry.getMetricsAsJSON(), out);
     const body = out.end();

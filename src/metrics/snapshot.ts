@@ -3,7 +3,7 @@ import { refKey } from '#task/ids.ts';
 import type { Task } from '#task/task.ts';
 import type { TaskFacts, TaskSample } from './container/sample.ts';
 import { Slices } from './slices.ts';
-import { taskLabels, type Section, type TaskLabels, type TaskSeries } from './task-series.ts';
+import { taskLabels, type Reading, type TaskLabels, type TaskSeries } from './task-series.ts';
 
 export interface SnapshotSource {
   readonly tasks: () => readonly Task[];
@@ -14,12 +14,12 @@ export interface SnapshotSource {
   readonly failed: (task: Task, error: unknown) => void;
 }
 
-/** Reads all tasks and writes their series, in the order of their names. Readings that overlap are one. */
+/** Reads all tasks, in the order of their names. Readings that overlap are one. */
 export class Snapshots {
   readonly #source: SnapshotSource;
   readonly #series: TaskSeries;
   readonly #names = new WeakMap<Task, TaskName>();
-  #running: Promise<readonly Section[]> | undefined;
+  #running: Promise<Reading> | undefined;
 
   constructor(source: SnapshotSource, series: TaskSeries) {
     this.#source = source;
@@ -27,21 +27,22 @@ export class Snapshots {
   }
 
   /** No slice of the work takes more than some milliseconds. */
-  read(): Promise<readonly Section[]> {
+  read(): Promise<Reading> {
     this.#running ??= this.#read().finally(() => {
       this.#running = undefined;
     });
     return this.#running;
   }
 
-  async #read(): Promise<readonly Section[]> {
+  async #read(): Promise<Reading> {
     const slices = new Slices();
-    this.#series.begin();
+    const reading = this.#series.begin();
     for (const { task, labels } of this.#inOrder()) {
-      this.#series.add(this.#sample(task), labels);
-      await slices.rest();
+      this.#series.read(this.#sample(task), labels);
+      const rest = slices.rest();
+      if (rest) await rest;
     }
-    return this.#series.end();
+    return reading;
   }
 
   #sample(task: Task): TaskSample {

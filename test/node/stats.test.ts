@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CgroupGroup } from '#cgroup/group.ts';
-import { KeptFile } from '#host/kept-file.ts';
+import { KeptFiles } from '#host/kept-files.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { Task } from '#task/task.ts';
 import { measuredNode, type Scrape } from '../support/metrics.ts';
@@ -147,7 +147,7 @@ describe('the statistics of a task', () => {
 
 describe('the end of a task', () => {
   it('ends what came of its cgroup, keeps what is on record and closes every file', async () => {
-    const before = KeptFile.count;
+    const before = KeptFiles.count;
     await using measured = await measuredNode(node);
     const task = await measured.run('gone', shell('read x; exit 3'));
     // Its stdin is empty, so it may have ended already.
@@ -166,7 +166,7 @@ describe('the end of a task', () => {
       'runlet_task_state',
     ]);
     expect(value(scrape, 'last_exit_status', 'gone')).toBe(3);
-    expect(KeptFile.count).toBe(before);
+    expect(KeptFiles.count).toBe(before);
   });
 
   it('of one that is shorter than any scrape is counted with what it used', async () => {

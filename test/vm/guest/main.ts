@@ -1,7 +1,7 @@
 /** Runs in the virtual machine: drives the core and its metrics on the unified hierarchy and reports on the console. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { KeptFile } from '#host/kept-file.ts';
+import { KeptFiles } from '#host/kept-files.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { Task } from '#task/task.ts';
 import { measuredNode, type MeasuredNode } from '../../support/metrics.ts';
@@ -145,7 +145,7 @@ const alive = setInterval(() => {}, 1_000);
     }
   }
 }
-report('files kept open', KeptFile.count);
+report('files kept open', KeptFiles.count);
 report('leftovers', node.leftovers());
 await node.clean();
 report('end', true);
