@@ -38,6 +38,8 @@ export class FakeSource implements NodeTaskSource, NodeTaskSink {
   synced = true;
   confirmed = true;
   level: PodSecurityLevel = 'privileged';
+  /** What `keep` waits for. */
+  keeping: Promise<void> = Promise.resolve();
   readonly statuses = new Map<string, NodeTaskStatus>();
   readonly events: string[] = [];
   /** UIDs that have the finalizer. */
@@ -107,6 +109,10 @@ export class FakeSource implements NodeTaskSource, NodeTaskSink {
   subscribe(listener: (change: SourceChange) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  keep(): Promise<void> {
+    return this.keeping;
   }
 
   podSecurityLevel(): Promise<PodSecurityLevel> {

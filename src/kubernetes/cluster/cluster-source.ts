@@ -110,6 +110,10 @@ export class ClusterSource implements NodeTaskSource {
     return await this.#options.levels.levelOf(kubeNamespace);
   }
 
+  async keep(key: ObjectKey): Promise<void> {
+    await this.#options.cache.flush(key);
+  }
+
   #look(key: ObjectKey): void {
     const { cache, nodeName } = this.#options;
     const object = this.#store.get(key);
@@ -120,8 +124,7 @@ export class ClusterSource implements NodeTaskSource {
     }
     const entry = interpret(object, { nodeName, confirmed: true, previous });
     this.#entries.set(key, entry);
-    if (!previous?.source.confirmed || fingerprint(previous.object) !== fingerprint(object))
-      cache.put(key, kept(entry));
+    if (!previous || fingerprint(previous.object) !== fingerprint(object)) cache.put(key, kept(entry));
     this.#tell({ kind: 'object', key });
   }
 

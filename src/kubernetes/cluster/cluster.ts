@@ -50,7 +50,12 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const metrics = options.metrics ? { metrics: options.metrics } : {};
   const transport = new Transport({ access, clock });
   const client = new KubernetesClient({ transport, clock, ...metrics });
-  const cache = new ObjectCache({ folder: join(folder, 'nodetasks'), log });
+  const cache = new ObjectCache({
+    records: new JsonRecords(join(folder, 'nodetasks'), (error) =>
+      log.warn({ err: error }, 'left out an object that was kept on disk and cannot be read'),
+    ),
+    log,
+  });
   const records = new JsonRecords<LevelRecord>(join(folder, 'namespaces'), (error) =>
     log.warn({ err: error }, 'left out a namespace’s level that was kept on disk and cannot be read'),
   );

@@ -95,6 +95,11 @@ export class ManifestFolder implements NodeTaskSource, AsyncDisposable {
   }
 
   /** Root wrote the files. */
+  /** The files themselves are there for the next agent. */
+  keep(): Promise<void> {
+    return Promise.resolve();
+  }
+
   podSecurityLevel(): Promise<'privileged'> {
     return Promise.resolve('privileged');
   }

@@ -43,8 +43,8 @@ async function makeTask(
   const { task } = object;
   policy?.checkSource(task);
   policy?.checkLimits(task.spec.resources, context.defaultPidsLimit);
-  // Nothing is made before its object is claimed and what is known of it is on the disk; neither waits for the other.
-  await Promise.all([claim(context, object), records.flush(object.uid)]);
+  // Nothing is made before its object is claimed, and it and what is known of it are on the disk; neither waits for the other.
+  await Promise.all([claim(context, object), records.flush(object.uid), source.keep(objectKey(object))]);
   const { task: pulled, digest } = await ensureImage(context, object, job);
   const asked = await source.podSecurityLevel(object.namespace);
   const level = policy?.levelOf(object.namespace, asked) ?? asked;

@@ -41,7 +41,13 @@ export class ObjectWorker {
     // What is not known yet may be there all the same.
     if (!object && !source.synced) return {};
     const wanted = object && !object.deleting ? object : undefined;
-    for (const old of this.#others(key, wanted?.uid)) {
+    const others = this.#others(key, wanted?.uid);
+    // What was kept on disk may be older than what is on the node: on its word nobody is ended but the object itself.
+    if (object && !object.confirmed && others.some(({ uid }) => uid !== object.uid)) {
+      if (wanted) this.#say(wanted, undefined, { hold: unheard });
+      return {};
+    }
+    for (const old of others) {
       const left = await this.#remove(old, signal);
       if (!left) continue;
       if (wanted) this.#say(wanted, undefined, { hold: namesake });
@@ -196,6 +202,12 @@ function containerIdOf(object: ObjectIdentity): string | undefined {
     return undefined;
   }
 }
+
+const unheard: Hold = {
+  reason: 'WaitingForAPIServer',
+  message:
+    'An object of this name with another UID has been on the node: which one counts is known when the API server is heard.',
+};
 
 const namesake: Hold = { reason: 'Pending', message: 'The task of an earlier object of this name is being removed.' };
 

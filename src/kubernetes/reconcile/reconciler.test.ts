@@ -299,6 +299,41 @@ describe('Reconciler', () => {
     expect([...agent.records.values.keys()]).toEqual(['uid-2']);
   });
 
+  it('ends nobody on the word of a cache that knows an older object of the name', async () => {
+    await using agent = await Reconciling.start();
+    const newer = agent.source.put(nodeTask('web'));
+    await agent.settle();
+    const pid = agent.task('web')?.pid;
+    await agent.crash();
+    agent.source.synced = false;
+    const older = { ...newer, uid: 'uid-0', confirmed: false };
+    agent.source.set('default/web', older);
+    await using next = await Reconciling.start(agent);
+    await next.pass(60);
+    expect(next.said('web')).toBe('Pending False/WaitingForAPIServer');
+    agent.source.set('default/web', { ...older, deleting: true });
+    await next.pass(60);
+    expect(next.task('web')?.pid).toBe(pid);
+    agent.source.set('default/web', newer);
+    agent.source.sync();
+    await next.settle();
+    expect(next.said('web')).toBe('Running True/Running');
+    expect(next.task('web')?.pid).toBe(pid);
+    expect(next.starts).toHaveLength(1);
+  });
+
+  it('makes nothing of an object before the next agent would know it', async () => {
+    await using agent = await Reconciling.start();
+    const kept = Promise.withResolvers<void>();
+    agent.source.keeping = kept.promise;
+    agent.source.put(nodeTask('web'));
+    await agent.settle();
+    expect(agent.making.calls).toEqual([]);
+    kept.resolve();
+    await agent.settle();
+    expect(agent.said('web')).toBe('Running True/Running');
+  });
+
   it('undoes what others do to a task, and says so', async () => {
     await using agent = await Reconciling.start();
     agent.source.put(nodeTask('web'));

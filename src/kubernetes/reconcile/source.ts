@@ -57,6 +57,11 @@ export interface NodeTaskSource {
   podSecurityLevel(kubeNamespace: string): Promise<PodSecurityLevel>;
   /** ConfigMaps and Secrets that objects name. */
   readonly config: ConfigSource;
+  /**
+   * Resolves when the next agent would know the object as it is known here, whether it can ask its source or not. Before
+   * anything is made. Throws what the disk says.
+   */
+  keep(key: ObjectKey): Promise<void>;
 }
 
 /** An event about an object, by the reasons of docs/nodetask.md. */
