@@ -36,6 +36,10 @@ const benches: Readonly<Record<string, Entry>> = {
     summary: 'NodeTasks of a real API server until a watch sees them done; requests and CPU of the agent',
     load: async () => await import('./nodetask.ts'),
   },
+  nodes: {
+    summary: 'what an API server pays for many agents; --large: also for an old server that cannot select objects',
+    load: async () => await import('./nodes.ts'),
+  },
 };
 
 const usage = `npm run bench [-- NAME… --large]: measures the parts that are named, or all

@@ -1,18 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeAgentNode, type RunningAgent } from '../test/support/agent.ts';
 import { admin, startApiServer } from '../test/support/api-server.ts';
 import { ClusterTasks } from './cluster-tasks.ts';
 import { printTable, quantile, timed } from './measure.ts';
-import { buildProgram, mb, memoryOf } from './program.ts';
+import { buildProgram, cpuMs, mb, memoryOf } from './program.ts';
 
 const oneByOne = 20;
 const atOnce = 50;
 const idleMs = 60_000;
 /** After the last change has been seen: what the agent still tells of it, such as events, is counted with it. */
 const settleMs = 5000;
-/** USER_HZ, which the kernel tells every program as 100. */
-const ticksASecond = 100;
 
 const steps = ['create to Running', 'pause', 'resume', 'update', 'delete'] as const;
 type Samples = Record<(typeof steps)[number], number[]>;
@@ -125,12 +122,6 @@ async function requests(agent: RunningAgent): Promise<number> {
   const text = await (await fetch(new URL('/metrics', agent.metricsUrl))).text();
   const values = [...text.matchAll(/^runlet_api_requests_total\{.*\} (\d+)/gm)].map(([, value]) => Number(value));
   return values.reduce((sum, value) => sum + value, 0);
-}
-
-/** User and system time of a process, proc(5). */
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksASecond;
 }
 
 function row(name: string, samples: readonly number[]): readonly string[] {

@@ -37,6 +37,15 @@ export function processesNamed(pids: readonly number[], name: string): readonly 
   });
 }
 
+/** USER_HZ, which the kernel tells every program as 100. */
+const ticksASecond = 100;
+
+/** User and system time of a process, proc(5), in milliseconds. */
+export function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksASecond;
+}
+
 /** KiB as megabytes. */
 export function mb(kib: number): string {
   return ((kib * 1024) / 1e6).toFixed(2);

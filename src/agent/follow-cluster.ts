@@ -2,12 +2,14 @@ import { join } from 'node:path';
 import type { Config } from '#config/config.ts';
 import { JsonRecords } from '#host/json-records.ts';
 import { bootId } from '#host/process.ts';
+import type { Images } from '#images/images.ts';
 import { TokenKeysAuthorizer, type KeptKeys } from '#kubernetes/authorizer/token-keys.ts';
 import { TokenReviewAuthorizer } from '#kubernetes/authorizer/token-review.ts';
 import { inClusterAccess, type ClusterAccess } from '#kubernetes/client/access.ts';
 import type { KubernetesClient } from '#kubernetes/client/client.ts';
 import { readKubeconfig } from '#kubernetes/client/kubeconfig.ts';
 import { clusterFolder, openCluster } from '#kubernetes/cluster/cluster.ts';
+import type { TaskMaking } from '#kubernetes/making/making.ts';
 import { OneShots } from '#kubernetes/one-shot/one-shots.ts';
 import { readPolicy } from '#kubernetes/policy/policy.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
@@ -16,12 +18,31 @@ import type { Core } from './core.ts';
 import type { Following, RunningDesiredState } from '../desired-state.ts';
 import { atOnce } from './at-once.ts';
 
+/** What following a cluster needs of an agent: what runs its tasks may be anything that keeps the ports. */
+export interface ClusterFollowing extends Pick<Following, 'log' | 'metrics'> {
+  readonly config: Pick<
+    Config,
+    | 'kubeconfig'
+    | 'policy'
+    | 'nodeName'
+    | 'root'
+    | 'podSecurityDefault'
+    | 'defaultPidsLimit'
+    | 'metricsAuth'
+    | 'metricsAllow'
+  >;
+  readonly core: Pick<Core, 'tasks' | 'clock' | 'machine' | 'containers'> & {
+    readonly making: TaskMaking;
+    readonly images: Pick<Images, 'ensure' | 'layerPath'>;
+  };
+}
+
 /**
  * Makes the node's tasks what the NodeTasks of a cluster say. An API server that is away is no obstacle: what was kept on disk
  * counts until it is heard. Throws InvalidArgumentError, NotFoundError or FailedPreconditionError for a wrong kubeconfig or none,
  * InvalidArgumentError for a wrong policy.
  */
-export async function followCluster({ config, core, log, metrics }: Following): Promise<RunningDesiredState> {
+export async function followCluster({ config, core, log, metrics }: ClusterFollowing): Promise<RunningDesiredState> {
   const { tasks, making, images, clock, machine } = core;
   const access = await clusterAccess(config);
   const policy = config.policy === undefined ? undefined : await readPolicy(config.policy);
@@ -79,9 +100,9 @@ export async function followCluster({ config, core, log, metrics }: Following): 
 
 /** Who may read metrics, as this cluster says. */
 function authorizer(
-  { metricsAuth, metricsAllow, root }: Config,
+  { metricsAuth, metricsAllow, root }: ClusterFollowing['config'],
   client: KubernetesClient,
-  { clock }: Core,
+  { clock }: Pick<Core, 'clock'>,
 ): Authorizer {
   if (metricsAuth !== 'jwt') return new TokenReviewAuthorizer({ client, clock });
   // Malformed is as good as none: they are read from the cluster then.
@@ -93,7 +114,7 @@ function authorizer(
   return new TokenKeysAuthorizer({ client, clock, kept, allow: metricsAllow });
 }
 
-async function clusterAccess({ kubeconfig }: Config): Promise<ClusterAccess> {
+async function clusterAccess({ kubeconfig }: Pick<Config, 'kubeconfig'>): Promise<ClusterAccess> {
   if (kubeconfig !== undefined) return await readKubeconfig(kubeconfig);
   return inClusterAccess(process.env);
 }

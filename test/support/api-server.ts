@@ -42,6 +42,13 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
+/** A process of an API server. */
+export interface ServerProgram {
+  readonly name: string;
+  readonly pid: number;
+  metrics(): Promise<string>;
+}
+
 /** A real API server on loopback, in a folder of its own. */
 export interface ApiServer extends AsyncDisposable {
   readonly url: string;
@@ -61,6 +68,8 @@ export interface ApiServer extends AsyncDisposable {
   installCrds(crds: readonly Record<string, unknown>[]): Promise<void>;
   /** kubectl as the administrator. Throws with what it said when it fails. */
   kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** The programs that it consists of, and what each counts in Prometheus' text. */
+  programs(): readonly ServerProgram[];
   /** Takes the history away, so that watches from old versions answer 410. */
   compact(): Promise<void>;
   /** Ends kube-apiserver, and the CRD server (etcd goes on) until `start`. */
@@ -193,6 +202,18 @@ class RealApiServer implements ApiServer {
       });
       child.stdin?.end(input);
     });
+  }
+
+  programs(): readonly ServerProgram[] {
+    const urls: Readonly<Record<string, string>> = {
+      etcd: `http://127.0.0.1:${this.#ports.etcd}`,
+      'kube-apiserver': this.url,
+      'apiextensions-apiserver': `https://127.0.0.1:${this.#ports.crds}`,
+    };
+    return [...this.#children].map(([name, { pid }]) => ({
+      ...{ name, pid },
+      metrics: async () => String((await this.#fetch(`${urls[name]}/metrics`, {})).body['text']),
+    }));
   }
 
   async compact(): Promise<void> {
