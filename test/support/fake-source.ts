@@ -1,3 +1,4 @@
+import { UnavailableError } from '#errors/errors.ts';
 import { noConfigSource } from '#kubernetes/node-task/config-source.ts';
 import type { NodeTask, NodeTaskStatus } from '#kubernetes/node-task/types.ts';
 import { validateNodeTask } from '#kubernetes/node-task/validate.ts';
@@ -38,6 +39,8 @@ export class FakeSource implements NodeTaskSource, NodeTaskSink {
   synced = true;
   confirmed = true;
   level: PodSecurityLevel = 'privileged';
+  /** Whether it cannot be asked for anything. */
+  away = false;
   /** What `keep` waits for. */
   keeping: Promise<void> = Promise.resolve();
   readonly statuses = new Map<string, NodeTaskStatus>();
@@ -131,6 +134,7 @@ export class FakeSource implements NodeTaskSource, NodeTaskSink {
   }
 
   claim(object: ObjectIdentity): Promise<void> {
+    if (this.away) return Promise.reject(new UnavailableError('the API server is away'));
     this.claimed.add(object.uid);
     return Promise.resolve();
   }

@@ -71,6 +71,7 @@ async function makeTask(
   if (record) {
     records.put(
       change(record, {
+        claimed: true,
         imageId: made.image?.imageId,
         imageSignal: task.spec.stopSignal === undefined ? made.stopSignal : undefined,
       }),
@@ -86,10 +87,10 @@ function warnOnce({ warned, log }: ReconcilerContext, object: SourceObject, text
   log.warn({ object: objectKey(object), warning: text }, 'tasks lack something; said once');
 }
 
-/** Nothing is made for an object that could go without telling. */
-async function claim({ sink, memories }: ReconcilerContext, object: SourceObject): Promise<void> {
+/** Nothing is made for an object that could go without telling. While its source is away it counts what former agents did. */
+async function claim({ sink, memories, records }: ReconcilerContext, object: SourceObject): Promise<void> {
   const memory = memories.of(object.uid);
-  if (memory.claimed) return;
+  if (memory.claimed || (!object.confirmed && records.get(object.uid)?.claimed)) return;
   await sink.claim(object);
   memory.claimed = true;
 }

@@ -376,6 +376,24 @@ describe('Reconciler', () => {
     expect(agent.source.events).not.toContain('web Started');
   });
 
+  it('restarts what it has on disk while the source cannot be asked, and makes nothing that was never claimed', async () => {
+    await using agent = await Reconciling.start();
+    agent.source.put(nodeTask('web'));
+    await agent.settle();
+    await agent.crash();
+    agent.source.synced = false;
+    agent.source.confirmed = false;
+    agent.source.away = true;
+    agent.source.put(nodeTask('web'));
+    agent.source.put(nodeTask('new'));
+    agent.node.machine.tasks.clear();
+    await using next = await Reconciling.start(agent);
+    await next.pass(30);
+    expect(next.said('web')).toBe('Running True/Running');
+    expect(next.source.statuses.get('uid-1')).toMatchObject({ restartCount: 1 });
+    expect(next.task('new')).toBeUndefined();
+  });
+
   it('counts what ran before a reboot as lost, and its restart policy decides', async () => {
     await using agent = await Reconciling.start();
     agent.source.put(nodeTask('web'));

@@ -105,7 +105,9 @@ export class Reconciler implements AsyncDisposable {
       if (!object || !ref || tasks.find(ref)) return [];
       const status = this.#statusOf(object);
       const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-      const state = status?.state === 'Stopped' ? 'stopped' : (ready?.reason ?? 'Pending').toLowerCase();
+      // What was said of a task that has just gone is said anew soon.
+      const waits = ready?.status === 'False' ? ready.reason : 'Pending';
+      const state = status?.state === 'Stopped' ? 'stopped' : waits.toLowerCase();
       return [{ ref, status: state, image: object.task?.spec.image ?? object.task?.spec.rootfs?.path ?? '' }];
     });
   }

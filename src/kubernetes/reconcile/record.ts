@@ -66,6 +66,8 @@ export interface AppliedResources {
  * if nothing had been. Whether a task runs is not in here: that is for the runtime to say.
  */
 export interface ObjectRecord extends ObjectIdentity {
+  /** Its source keeps it until it is released: something has been made of it. */
+  readonly claimed?: true;
   /** How often a process was started. */
   readonly starts: number;
   /** A start that is about to be, with the boot that it is to be in: after a reboot nobody knows whether it was. */
