@@ -37,6 +37,7 @@ export async function runAgent({ config, version, log, stop }: AgentOptions): Pr
       },
     },
     ready: () => desired?.ready ?? 'tasks of former agents are being taken on',
+    notes: () => desired?.notes() ?? [],
   });
   await recoverCore(core);
   await using following = await followDesiredState(config, core, log, metrics.metrics.agent);

@@ -11,8 +11,12 @@ import { followManifests } from './agent/follow-manifests.ts';
 export interface RunningDesiredState extends AsyncDisposable {
   /** What the API tells of it. */
   readonly view: DesiredState;
+  /** The server's URL or the folder; empty: it comes from nowhere. */
+  readonly source: string;
   /** Whether it has been read once; a text says what is still missing. */
   readonly ready: true | string;
+  /** What an administrator should know although all works, a sentence each. */
+  notes(): readonly string[];
   /** Who may read metrics, as the cluster says; absent without one. */
   readonly authorizer?: Authorizer;
 }
@@ -51,5 +55,5 @@ export async function followDesiredState(
     const { followCluster } = await import('./agent/follow-cluster.ts');
     return await followCluster({ config, core, log, metrics });
   }
-  return { view: nothing, ready: true, [Symbol.asyncDispose]: () => Promise.resolve() };
+  return { view: nothing, source: '', ready: true, notes: () => [], [Symbol.asyncDispose]: () => Promise.resolve() };
 }

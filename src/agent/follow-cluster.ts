@@ -86,6 +86,8 @@ export async function followCluster({ config, core, log, metrics }: ClusterFollo
   log.info({ server: access.server, node: config.nodeName }, 'following the cluster');
   return {
     view: reconciler,
+    source: access.server,
+    notes: () => cluster.notes(),
     authorizer: authorizer(config, cluster.client, core),
     get ready() {
       return source.synced || source.keys().length > 0 || 'the API server has not been heard yet';

@@ -37,6 +37,8 @@ export async function followManifests(
   await reconciler.start();
   return {
     view: reconciler,
+    source: folder,
+    notes: () => [],
     get ready() {
       return source.synced || 'the manifests have not been read yet';
     },

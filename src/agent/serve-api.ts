@@ -24,6 +24,7 @@ export async function serveApi({ config, core, desired, version, log }: ServeOpt
   const server = new ApiServer({
     ...{ tasks, containers, namespaces, leases, images, clock, desired, version, log, socketFile },
     address: config.address,
+    nodeName: config.nodeName,
     identity: await readIdentity(config.root),
     maker: new HandMaker({
       ...{ tasks, containers, images, clock, making: core.making, machine: core.machine },

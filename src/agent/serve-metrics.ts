@@ -15,6 +15,8 @@ export interface MetricsOptions {
   /** Empty while desired state is not read yet. */
   readonly desired: () => DesiredState | undefined;
   readonly ready: () => true | string;
+  /** What an administrator should know although all works. */
+  readonly notes: () => readonly string[];
   readonly authorizer?: Authorizer;
   readonly log: Log;
 }
@@ -28,7 +30,7 @@ export interface ServedMetrics extends AsyncDisposable {
 
 /** Serves /metrics, /healthz and /readyz until disposed of. Throws UnavailableError when the address is taken. */
 export async function serveMetrics(options: MetricsOptions): Promise<ServedMetrics> {
-  const { config, core, version, ready, authorizer, log } = options;
+  const { config, core, version, ready, notes, authorizer, log } = options;
   const metrics = new Metrics({
     ...{ tasks: core.tasks, log, profile: config.metricsProfile, build: { version } },
     describe: (task) => describe(task, core, options.desired()),
@@ -43,7 +45,7 @@ export async function serveMetrics(options: MetricsOptions): Promise<ServedMetri
       allow: config.metricsAllow,
     }),
     expose: (format) => metrics.expose(format),
-    ...{ ready, log, metrics: metrics.agent.endpoint },
+    ...{ ready, notes, log, metrics: metrics.agent.endpoint },
     ...(authorizer ? { authorizer } : {}),
   });
   const { host, port } = await server.listen();

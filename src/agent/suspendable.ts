@@ -10,6 +10,7 @@ export function suspendable(running: RunningDesiredState, log: Log): DesiredStat
     describe: (ref) => view.describe(ref),
     withoutTask: () => view.withoutTask(),
     restarts: (ref) => view.restarts(ref),
+    about: () => ({ source: running.source, ready: running.ready, notes: running.notes() }),
     suspend: () => {
       suspended ??= (async () => {
         await running[Symbol.asyncDispose]();

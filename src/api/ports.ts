@@ -89,6 +89,16 @@ export interface LogSource {
   ): AsyncIterable<LogLine>;
 }
 
+/** Where desired state comes from, for administrators. */
+export interface AboutDesiredState {
+  /** The server's URL or the folder of manifests; empty: from nowhere. */
+  readonly source: string;
+  /** Whether it has been read once; a text says what is still missing. */
+  readonly ready: true | string;
+  /** What should be known although all works, a sentence each. */
+  readonly notes: readonly string[];
+}
+
 /** What desired state says of a task. */
 export interface DesiredState {
   /** The object and what its status is or would be; undefined for a task that has no NodeTask. */
@@ -96,6 +106,8 @@ export interface DesiredState {
   /** Objects that have no task: their names on the node, a status for people and its reason. */
   withoutTask(): readonly { readonly ref: TaskRef; readonly status: string; readonly image: string }[];
   restarts(ref: TaskRef): number | undefined;
+  /** Where it comes from, and how it is with that. */
+  about?(): AboutDesiredState;
   /** Is followed no more until the next agent, so that what is stopped stays so. Done before is success. */
   suspend?(): Promise<void>;
 }

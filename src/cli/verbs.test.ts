@@ -293,6 +293,28 @@ describe('commands of the node', () => {
     expect((await b.run(['namespaces'])).stdout).toMatch(/^NAME +TASKS +RUNNING +LABELS\ndefault +2 +2 +-\n/);
   });
 
+  it('print how the agent is, with what an administrator should know, and fail while it is not ready', async () => {
+    const about = { source: 'https://cluster.test', ready: true as true | string, notes: ['the CRD is old'] };
+    await using api = await startApi({
+      desired: { describe: () => undefined, withoutTask: () => [], restarts: () => undefined, about: () => about },
+    });
+    await (await api.node.manager.create(createTask('web'))).start();
+    const shell = testShell();
+    const run = async (...argv: string[]) =>
+      await runCli(argv, { ...shell, env: { ...shell.env, RUNLET_ADDRESS: api.client.address } });
+    const said = await run('info', '-o', 'json');
+    expect(said.status).toBe(0);
+    expect(JSON.parse(said.stdout)).toEqual({
+      ...{ version: '0.0.0-test', node: 'node-a', source: 'https://cluster.test', ready: true },
+      ...{ tasks: 1, running: 1, notes: ['the CRD is old'] },
+    });
+    about.ready = 'the API server has not been heard yet';
+    const text = await run('info');
+    expect(text.status).toBe(1);
+    expect(text.stdout).toContain('ready   no: the API server has not been heard yet\n');
+    expect(text.stdout).toContain('note    the CRD is old\n');
+  });
+
   it('drain: a line for each task', async () => {
     await using b = await benchWithTasks();
     const result = await b.run(['drain', '--grace', '1s']);

@@ -22,6 +22,8 @@ export interface MetricsServerOptions {
   readonly expose: (format: Format) => Promise<Buffer>;
   /** Whether recovery is done and desired state has been read; a text says what is still missing. */
   readonly ready: () => true | string;
+  /** What an administrator should know although all works; nothing that others may not read. */
+  readonly notes?: () => readonly string[];
   /** Counts what is answered. */
   readonly metrics?: EndpointListener;
   readonly log: Log;
@@ -111,8 +113,9 @@ export class MetricsServer implements AsyncDisposable {
 
   #ready(response: ServerResponse): void {
     const ready = this.#options.ready();
-    if (ready === true) reply(response, 200, 'ok\n');
-    else reply(response, 503, `${ready}\n`);
+    const notes = (this.#options.notes?.() ?? []).map((note) => `note: ${note}\n`).join('');
+    if (ready === true) reply(response, 200, `ok\n${notes}`);
+    else reply(response, 503, `${ready}\n${notes}`);
   }
 
   async #scrape(request: IncomingMessage, response: ServerResponse): Promise<void> {

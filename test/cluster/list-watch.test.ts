@@ -217,6 +217,37 @@ describe.each(['plain', 'modern'] as const)('ListWatch against a %s API server, 
     expect(store.get('default/same')?.metadata.uid).not.toBe(uid);
   });
 
+  it('asks a server that is gone for minutes ever less often, and goes on where it was', async () => {
+    await create('before');
+    const store = follow();
+    await holds(store, 'before');
+    await watching();
+    const listed = proxy.lists(collection);
+    const beganAt = proxy.requests.length;
+    proxy.fault = () => ({ kind: 'cut' });
+    proxy.cut();
+    await create('meanwhile');
+    // each wait is longer, up to half a minute: so many tries take more than three
+    await eventually(
+      () => proxy.requests.length - beganAt,
+      (tries) => tries >= 12,
+      'tries',
+    );
+    const began = performance.now();
+    const seen = proxy.requests.length;
+    await eventually(
+      () => proxy.requests.length - seen,
+      (tries) => tries >= 3,
+      'later tries',
+    );
+    // three waits of at least 15 s, fifty times as fast
+    expect(performance.now() - began).toBeGreaterThan((2 * 15_000) / 50);
+    expect(store.keys()).toEqual(['default/before']);
+    proxy.fault = () => undefined;
+    await holds(store, 'before', 'meanwhile');
+    expect(proxy.lists(collection)).toBe(listed);
+  });
+
   it('reads certificates and tokens anew that change in their files', async () => {
     const caFile = join(server.folder, `${node}-ca.crt`);
     const tokenFile = join(server.folder, `${node}-token`);

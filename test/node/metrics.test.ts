@@ -62,12 +62,16 @@ describe('the metrics endpoint', () => {
   it('says whether the agent is alive and ready', async () => {
     await using measured = await measuredNode(node);
     let ready: true | string = 'desired state has not been read yet';
-    const { server, port } = await serve(measured, {}, { ready: () => ready });
+    const notes: string[] = [];
+    const { server, port } = await serve(measured, {}, { ready: () => ready, notes: () => notes });
     await using _closed = server;
     expect(await request(port, '/healthz')).toMatchObject({ status: 200 });
     expect(await request(port, '/readyz')).toMatchObject({ status: 503 });
     ready = true;
-    expect(await request(port, '/readyz')).toMatchObject({ status: 200 });
+    notes.push('the CRD is old');
+    const answer = await request(port, '/readyz');
+    expect(answer.status).toBe(200);
+    expect(answer.body.toString()).toBe('ok\nnote: the CRD is old\n');
     expect(await request(port, '/elsewhere')).toMatchObject({ status: 404 });
   });
 });

@@ -11,6 +11,8 @@ export interface AgentStart {
   /** More flags, such as `['--manifests', folder]`; a later one of a name wins. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Runs it through a program, which replaces itself by it. */
+  readonly through?: readonly string[];
 }
 
 /** A node of a test's own on which real agents run, one after another, from the sources. */
@@ -84,11 +86,12 @@ export function makeAgentNode(program = main): AgentNode {
   const node = makeTestNode();
   const agents: RunningAgent[] = [];
   let count = 0;
-  const launch = ({ flags = [], env = {} }: AgentStart) => {
+  const launch = ({ flags = [], env = {}, through = [] }: AgentStart) => {
     count += 1;
     const logFile = join(node.folder, `agent-${count}.log`);
     const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [program, 'agent', ...flagsOf(node), ...flags], {
+    const [first = '', ...rest] = [...through, process.execPath, program, 'agent', ...flagsOf(node), ...flags];
+    const child = spawn(first, rest, {
       stdio: ['ignore', log, log],
       env: { PATH: process.env['PATH'], NODE_NAME: 'test-node', ...env },
     });

@@ -49,7 +49,17 @@ export async function startApi(more: Partial<ApiServerOptions> = {}): Promise<Te
   });
   const leases = new LeaseStore({ records: memoryRecords(), clock });
   const server: ApiServer = new ApiServer({
-    ...{ address, version: '0.0.0-test', tasks, containers, namespaces, leases, clock, log: silentLog() },
+    ...{
+      address,
+      version: '0.0.0-test',
+      nodeName: 'node-a',
+      tasks,
+      containers,
+      namespaces,
+      leases,
+      clock,
+      log: silentLog(),
+    },
     identity: { uuid: '11111111-2222-3333-4444-555555555555', pid: process.pid, pidNamespace: 4_026_531_836n },
     checkpointFolder: ({ namespace, id }) => join(folder, 'checkpoints', namespace, id),
     socketFile: {

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { execFileSync } from 'node:child_process';
 import { thaw } from '#cgroup/freezer.ts';
 import { CgroupGroup } from '#cgroup/group.ts';
@@ -23,6 +24,8 @@ export interface TestNode {
   running(): readonly number[];
   /** What a test that ended well may not leave behind. */
   leftovers(): readonly string[];
+  /** As when the power goes: every process, cgroup and mount is gone, and the folder of state. */
+  powerOff(): Promise<void>;
   /** Ends and removes everything. */
   clean(): Promise<void>;
 }
@@ -34,6 +37,16 @@ export function makeTestNode(): TestNode {
   const hierarchy = detectHierarchy();
   const group = new CgroupGroup(hierarchy, cgroupParent);
   const running = () => processesNaming(folder);
+  const powerOff = async () => {
+    for (const end = performance.now() + 30_000; performance.now() < end;) {
+      for (const pid of [...running(), ...group.pids()]) kill(pid);
+      thawBelow(group);
+      if (running().length === 0 && group.pids().length === 0 && (!group.exists || group.remove())) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    for (const { mountPoint } of mountsBelow(folder)) execFileSync('umount', ['-l', mountPoint]);
+    rmSync(join(folder, 'state'), { recursive: true, force: true });
+  };
   return {
     folder,
     state: join(folder, 'state'),
@@ -50,14 +63,9 @@ export function makeTestNode(): TestNode {
       ...mountsBelow(folder).map(({ mountPoint }) => `mount ${mountPoint}`),
       ...cgroupsBelow(group).map((path) => `cgroup ${path}`),
     ],
+    powerOff,
     clean: async () => {
-      for (const end = performance.now() + 30_000; performance.now() < end;) {
-        for (const pid of [...running(), ...group.pids()]) kill(pid);
-        thawBelow(group);
-        if (running().length === 0 && group.pids().length === 0 && (!group.exists || group.remove())) break;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      for (const { mountPoint } of mountsBelow(folder)) execFileSync('umount', ['-l', mountPoint]);
+      await powerOff();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -74,7 +82,7 @@ export async function eventually<T>(
   for (;;) {
     const value = await look();
     if (good(value)) return value;
-    if (performance.now() > end) throw new Error(`${what}: still ${JSON.stringify(value)}`);
+    if (performance.now() > end) throw new Error(`${what}: still ${inspect(value, { depth: 6 })}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -17,6 +17,7 @@ import type { Handlers } from '../handler.ts';
 import type { DesiredState, ImageAdmin, ImageInfo, LogSource, Progress, TaskMaker } from '../ports.ts';
 import { toUsage } from '../convert/usage.ts';
 import { attach } from './attach.ts';
+import { info } from './info.ts';
 import { byName, inspectTask, listTasks } from './task-views.ts';
 
 export interface RunletOptions {
@@ -26,6 +27,9 @@ export interface RunletOptions {
   readonly images: ImageAdmin;
   readonly logs: LogSource;
   readonly desired: DesiredState;
+  readonly version: string;
+  /** The node's name in desired state. */
+  readonly nodeName: string;
   readonly clock: Clock;
   /** Where checkpoints go whose caller names no folder. */
   readonly checkpointFolder: (ref: TaskRef) => string;
@@ -86,6 +90,7 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
       const task = await maker.restore(ref, { path: checkpointPath(options, ref, request.path), signal });
       return { pid: task.pid };
     }),
+    info: handlers.read(() => info(options)),
     list: handlers.read((request) => ({ tasks: listTasks(options, request) })),
     inspect: handlers.read((request) => ({ json: inspectTask(options, refOf(request)) })),
     stats: handlers.read((request) => ({

@@ -92,6 +92,16 @@ export const nodeCommands: readonly Command[] = [
     load: () => import('../verbs/drain.ts'),
   },
   {
+    name: 'info',
+    group: 'Node',
+    summary: 'print how the agent is: where its tasks come from, and what an administrator should know',
+    args: [],
+    flags: [],
+    examples: [['runlet info -o json', 'for programs']],
+    same: { ctr: '`ctr info`', kubectl: '–' },
+    load: () => import('../verbs/info.ts'),
+  },
+  {
     name: 'version',
     group: 'Node',
     summary: 'print the versions of this program and of the agent',

@@ -67,6 +67,11 @@ export function isExpired(error: unknown): boolean {
   return error instanceof KubernetesError && (error.status === 410 || error.reason === 'Expired');
 }
 
+/** Whether the server has not come to a version yet that it had given out: it was set back, as by restoring a backup. */
+export function isAhead(error: unknown): boolean {
+  return error instanceof KubernetesError && error.status === 504 && error.said.includes('Too large resource version');
+}
+
 /** Whether the object that was asked about is not there. */
 export function isMissing(error: unknown): boolean {
   return error instanceof KubernetesError && error.code === 'not-found';

@@ -111,6 +111,19 @@ describe('ListWatch', () => {
     expect(ends).toEqual(['timeout']);
   });
 
+  it('lists from the beginning when the server was set back to an earlier version', async () => {
+    const behind = failure(504, 'Timeout', 'Too large resource version: 10, current: 4', { 'retry-after': '1' });
+    const watch = new OpenWatch();
+    server.reply(list('10', [object('x', '5')]), failure(410, 'Expired', 'too old'), behind, behind, behind);
+    server.reply(list('4', [object('y', '3')]), watch.reply);
+    while (server.requests.length < 7) await nextRequest();
+    expect(server.requests.slice(2).map(({ query }) => query['resourceVersion'])).toEqual([
+      ...['10', '10', '10'],
+      ...[undefined, '4'],
+    ]);
+    expect(store.keys()).toEqual(['ns/y']);
+  });
+
   it('waits before it asks again a server that ends watches at once', async () => {
     const watch = new OpenWatch();
     server.reply(list('10', []), watch.reply);

@@ -4,7 +4,7 @@ import type { Log } from '#log/log.ts';
 import type { KubernetesClient } from './client.ts';
 import { noClientMetrics, type ClientMetrics, type WatchEnd } from './client-metrics.ts';
 import { readJsonLines } from './json-lines.ts';
-import { isExpired, KubernetesError } from './kubernetes-error.ts';
+import { isAhead, isExpired, KubernetesError } from './kubernetes-error.ts';
 import { listAll, type Listing, type Selection } from './list.ts';
 import type { KubeObject } from './object.ts';
 import { readWatchEvent } from './watch-event.ts';
@@ -16,6 +16,12 @@ export interface Listener {
   replaced(objects: readonly KubeObject[]): void;
   changed(object: KubeObject): void;
   deleted(object: KubeObject): void;
+}
+
+/** Why an API server cannot be followed. */
+export interface ListWatchTrouble {
+  /** HTTP's status code; undefined where there was no answer. */
+  readonly status: number | undefined;
 }
 
 export interface ListWatchOptions {
@@ -50,6 +56,7 @@ export class ListWatch {
   #mustList = true;
   #failures = 0;
   #connected = false;
+  #trouble: ListWatchTrouble | undefined;
 
   constructor(options: ListWatchOptions) {
     this.#options = options;
@@ -59,6 +66,16 @@ export class ListWatch {
   /** Whether the last thing that came was no failure. */
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** Why the API server could not be followed last; undefined while it can, and before the first try. */
+  get trouble(): ListWatchTrouble | undefined {
+    return this.#trouble;
+  }
+
+  /** Whether the server gives only what was asked for; undefined before it was listed. */
+  get selected(): boolean | undefined {
+    return this.#resourceVersion === undefined ? undefined : this.#selected;
   }
 
   /** Runs until the signal aborts; returns then. */
@@ -148,14 +165,17 @@ export class ListWatch {
       this.#options.log.info({ resource: this.#options.name }, 'the API server answers again');
     }
     this.#connected = true;
+    this.#trouble = undefined;
   }
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {
     const { log, name } = this.#options;
     const wasConnected = this.#connected;
     this.#connected = false;
+    this.#trouble = { status: error instanceof KubernetesError ? error.status : undefined };
     // A refused version, whatever the server calls it, is no ground to go on from.
-    if (error instanceof KubernetesError && error.status === 400) this.#mustList = true;
+    if (isAhead(error)) this.#resourceVersion = undefined;
+    if (isAhead(error) || (error instanceof KubernetesError && error.status === 400)) this.#mustList = true;
     const facts = { resource: name, err: error, failures: this.#failures + 1 };
     // An outage is worth one warning, not one a try.
     if (wasConnected || this.#failures === 0) log.warn(facts, 'lost the API server; trying again');

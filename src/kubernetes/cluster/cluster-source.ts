@@ -15,6 +15,7 @@ import {
   type SourceChange,
   type SourceObject,
 } from '../reconcile/source.ts';
+import { followingNotes } from './following-notes.ts';
 import { fingerprint, interpret, type Entry } from './interpret.ts';
 import type { NamespaceLevels } from './namespace-levels.ts';
 import type { ObjectCache } from './object-cache.ts';
@@ -81,6 +82,11 @@ export class ClusterSource implements NodeTaskSource {
   /** Whether the API server answered last. */
   get connected(): boolean {
     return this.#listWatch.connected;
+  }
+
+  /** What an administrator should know of the way to the cluster, without names and addresses. */
+  notes(): readonly string[] {
+    return followingNotes(this.#listWatch);
   }
 
   get synced(): boolean {

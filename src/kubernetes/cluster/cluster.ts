@@ -82,8 +82,10 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       return source.connected;
     },
     statusOf: (object) => source.rawOf(object)?.['status'] as NodeTaskStatus | undefined,
-    notes: () =>
-      statuses.undeclared.map((field) => `the CRD in the cluster is older than this agent: ${field} is left out`),
+    notes: () => [
+      ...source.notes(),
+      ...statuses.undeclared.map((field) => `the CRD in the cluster is older than this agent: ${field} is left out`),
+    ],
     sink: {
       status: (object, status, how) => statuses.write(object, status, how),
       event: (object, event) => events.record(nodeTasks, object, event),

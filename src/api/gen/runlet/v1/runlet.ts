@@ -292,6 +292,24 @@ export interface LogChunk {
   readonly data: Buffer;
 }
 
+export interface InfoRequest {
+}
+
+export interface InfoReply {
+  readonly version: string;
+  /** The node's name, as NodeTasks have it. */
+  readonly node: string;
+  /** Where desired state comes from: the server's URL, or the folder of manifests. Empty: from nowhere. */
+  readonly source: string;
+  /** What is still missing until it is ready; empty when it is. */
+  readonly notReady: string;
+  /** What an administrator should know although all works, a sentence each. */
+  readonly notes: readonly string[];
+  /** Tasks there are, and those of them that run. */
+  readonly tasks: number;
+  readonly running: number;
+}
+
 export interface DrainRequest {
   /** Milliseconds for each task between its stop signal and KILL; absent is what the task says. */
   readonly graceMs?: number | undefined;
@@ -3272,6 +3290,176 @@ export const LogChunk: MessageFns<LogChunk> = {
   },
 };
 
+function createBaseInfoRequest(): InfoRequest {
+  return {};
+}
+
+export const InfoRequest: MessageFns<InfoRequest> = {
+  encode(_: InfoRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InfoRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInfoRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InfoRequest>): InfoRequest {
+    return InfoRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<InfoRequest>): InfoRequest {
+    const message = createBaseInfoRequest() as any;
+    return message;
+  },
+};
+
+function createBaseInfoReply(): InfoReply {
+  return { version: "", node: "", source: "", notReady: "", notes: [], tasks: 0, running: 0 };
+}
+
+export const InfoReply: MessageFns<InfoReply> = {
+  encode(message: InfoReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== "") {
+      writer.uint32(10).string(message.version);
+    }
+    if (message.node !== "") {
+      writer.uint32(18).string(message.node);
+    }
+    if (message.source !== "") {
+      writer.uint32(26).string(message.source);
+    }
+    if (message.notReady !== "") {
+      writer.uint32(34).string(message.notReady);
+    }
+    for (const v of message.notes) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.tasks !== 0) {
+      writer.uint32(48).uint32(message.tasks);
+    }
+    if (message.running !== 0) {
+      writer.uint32(56).uint32(message.running);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InfoReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInfoReply() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.notReady = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.notes.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.tasks = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.running = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InfoReply>): InfoReply {
+    return InfoReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InfoReply>): InfoReply {
+    const message = createBaseInfoReply() as any;
+    message.version = object.version ?? "";
+    message.node = object.node ?? "";
+    message.source = object.source ?? "";
+    message.notReady = object.notReady ?? "";
+    message.notes = object.notes?.map((e) => e) || [];
+    message.tasks = object.tasks ?? 0;
+    message.running = object.running ?? 0;
+    return message;
+  },
+};
+
 function createBaseDrainRequest(): DrainRequest {
   return { graceMs: undefined };
 }
@@ -4122,6 +4310,16 @@ export const RunletService = {
     responseSerialize: (value: LogChunk): Buffer => Buffer.from(LogChunk.encode(value).finish()),
     responseDeserialize: (value: Buffer): LogChunk => LogChunk.decode(value),
   },
+  /** How the agent is, and what an administrator should know. */
+  info: {
+    path: "/runlet.v1.Runlet/Info" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InfoRequest): Buffer => Buffer.from(InfoRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InfoRequest => InfoRequest.decode(value),
+    responseSerialize: (value: InfoReply): Buffer => Buffer.from(InfoReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InfoReply => InfoReply.decode(value),
+  },
   /** Stops every task in turn, as at a shutdown. */
   drain: {
     path: "/runlet.v1.Runlet/Drain" as const,
@@ -4195,6 +4393,8 @@ export interface RunletServer extends UntypedServiceImplementation {
   attach: handleBidiStreamingCall<AttachRequest, AttachReply>;
   /** The lines of a task's log. */
   logs: handleServerStreamingCall<LogsRequest, LogChunk>;
+  /** How the agent is, and what an administrator should know. */
+  info: handleUnaryCall<InfoRequest, InfoReply>;
   /** Stops every task in turn, as at a shutdown. */
   drain: handleServerStreamingCall<DrainRequest, DrainReply>;
   pullImage: handleServerStreamingCall<PullImageRequest, PullImageReply>;
@@ -4347,6 +4547,19 @@ export interface RunletClient extends Client {
   /** The lines of a task's log. */
   logs(request: LogsRequest, options?: Partial<CallOptions>): ClientReadableStream<LogChunk>;
   logs(request: LogsRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<LogChunk>;
+  /** How the agent is, and what an administrator should know. */
+  info(request: InfoRequest, callback: (error: ServiceError | null, response: InfoReply) => void): ClientUnaryCall;
+  info(
+    request: InfoRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: InfoReply) => void,
+  ): ClientUnaryCall;
+  info(
+    request: InfoRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: InfoReply) => void,
+  ): ClientUnaryCall;
   /** Stops every task in turn, as at a shutdown. */
   drain(request: DrainRequest, options?: Partial<CallOptions>): ClientReadableStream<DrainReply>;
   drain(request: DrainRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<DrainReply>;
