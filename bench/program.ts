@@ -26,6 +26,20 @@ export function sumOf(all: readonly Memory[]): Memory {
   return all.reduce((sum, { rss, pss }) => ({ rss: sum.rss + rss, pss: sum.pss + pss }), { rss: 0, pss: 0 });
 }
 
+/** CPU time that a process has used in all its threads, in milliseconds; the kernel tells it in steps of ten. proc(5). */
+export function cpuMsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const [utime, stime] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
+  return ((utime ?? 0) + (stime ?? 0)) * msATick;
+}
+
+/** Of USER_HZ, which is 100 on every machine that Linux runs on today. */
+const msATick = 10;
+
 /** The processes of these whose program has this name, as the kernel cuts it to 15 bytes. */
 export function processesNamed(pids: readonly number[], name: string): readonly number[] {
   return pids.filter((pid) => {

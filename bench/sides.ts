@@ -7,8 +7,9 @@ import { makeAgentNode } from '../test/support/agent.ts';
 import { startContainerd } from '../test/support/containerd.ts';
 import { ContainerdClient, type ClientTask } from '../test/support/containerd-client.ts';
 import { makeTestNode, type TestNode } from '../test/support/node.ts';
+import { freePort } from '../test/support/prometheus.ts';
 import { leanClient } from './lean-client.ts';
-import { memoryOf, processesNamed, sumOf, type Memory } from './program.ts';
+import { cpuMsOf, memoryOf, processesNamed, sumOf, type Memory } from './program.ts';
 
 const namespace = 'bench';
 
@@ -24,6 +25,10 @@ export interface Side extends AsyncDisposable {
   container(id: string, args: readonly string[]): Promise<ClientTask>;
   /** What the server itself takes, in KiB. */
   daemonMemory(): Memory;
+  /** Where it tells the numbers of its tasks. */
+  readonly metricsUrl: string;
+  /** CPU time that the server and everything beside it have used, in milliseconds. */
+  cpuMs(): { readonly daemon: number; readonly monitors: number };
   /** What everything beside it takes that it needs for its tasks. */
   monitorMemory(): Memory & { readonly processes: number };
 }
@@ -33,28 +38,43 @@ export async function runletSide(program: string): Promise<Side> {
   const node = makeAgentNode(program);
   try {
     inMemory(node.state);
-    const agent = await node.start({ flags: ['--log-level', 'error'] });
-    return side({ name: 'runlet', monitor: 'conmon', pid: agent.pid, node, client: clientOf(node.socket, node) });
+    const address = `127.0.0.1:${await freePort()}`;
+    const agent = await node.start({ flags: ['--log-level', 'error', '--metrics-address', address] });
+    return side({
+      ...{ name: 'runlet', monitor: 'conmon', pid: agent.pid, node, client: clientOf(node.socket, node) },
+      metricsUrl: `http://${address}/metrics`,
+    });
   } catch (error) {
     await node.clean();
     throw error;
   }
 }
 
-/** This machine's containerd, its folders in a place of its own. */
-export async function containerdSide(): Promise<Side> {
+/** A containerd with what a kubelet needs to find it and its tasks. */
+export interface ContainerdSide extends Side {
+  readonly socket: string;
+  readonly node: TestNode;
+}
+
+/** This machine's containerd, its folders in a place of its own; with `cri` it serves kubelets too. */
+export async function containerdSide({ cri = false }: { readonly cri?: boolean } = {}): Promise<ContainerdSide> {
   const node = makeTestNode();
   try {
     // Its state is in memory on a node, as ours is.
     inMemory(join(node.folder, 'containerd/state'));
-    const containerd = await startContainerd(node);
+    const metricsAddress = `127.0.0.1:${await freePort()}`;
+    const containerd = await startContainerd(node, { metricsAddress, cri });
     const made = side({
       ...{ name: 'containerd', monitor: 'containerd-shim-runc-v2', pid: containerd.pid, node },
       client: clientOf(containerd.socket, node),
       options: { root: join(node.folder, 'containerd/state/runc') },
+      metricsUrl: `http://${metricsAddress}/v1/metrics`,
+      // where a kubelet whose root is the node's has the cgroups that it looks after
+      ...(cri ? { cgroups: 'kubepods/bench' } : {}),
     });
     return {
       ...made,
+      ...{ node, socket: containerd.socket },
       [Symbol.asyncDispose]: async () => {
         try {
           await containerd[Symbol.asyncDispose]();
@@ -76,23 +96,29 @@ interface Parts {
   readonly node: TestNode;
   readonly client: ContainerdClient;
   readonly options?: Partial<Options>;
+  readonly metricsUrl: string;
+  readonly cgroups?: string;
 }
 
-function side({ name, monitor, pid, node, client, options }: Parts): Side {
+function side({ name, monitor, pid, node, client, options, metricsUrl, cgroups = namespace }: Parts): Side {
   const container = async (id: string, args: readonly string[]) => {
     const namespaces = (['pid', 'mount', 'ipc', 'uts', 'network'] as const).map((type) => ({ type }));
-    const linux: RuntimeSpec['linux'] = { namespaces, cgroupsPath: `${node.cgroupParent}/${namespace}/${id}` };
+    const linux: RuntimeSpec['linux'] = { namespaces, cgroupsPath: `${node.cgroupParent}/${cgroups}/${id}` };
     return await client.container(id, args, { linux });
   };
   const create = async (task: ClientTask) => await task.create(undefined, options);
   return {
-    ...{ name, client, container, create },
+    ...{ name, client, container, create, metricsUrl },
     make: async (id, args) => {
       const task = await container(id, args);
       await create(task);
       return task;
     },
     daemonMemory: () => memoryOf(pid),
+    cpuMs: () => {
+      const monitors = processesNamed(node.running(), monitor).map(cpuMsOf);
+      return { daemon: cpuMsOf(pid), monitors: monitors.reduce((sum, each) => sum + each, 0) };
+    },
     monitorMemory: () => {
       const monitors = processesNamed(node.running(), monitor);
       return { ...sumOf(monitors.map(memoryOf)), processes: monitors.length };

@@ -129,6 +129,29 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       queries: { [of('runlet_task_pids')]: name, [`${of('runlet_task_pids_limit')} < +Inf`]: `${name} limit` },
     },
   ],
+  'All tasks of a node together': [
+    {
+      title: 'Memory and budget',
+      unit: 'bytes',
+      queries: {
+        [`runlet_node_budget_memory_working_set_bytes${agent}`]: '{{instance}}',
+        [`runlet_node_budget_memory_limit_bytes${agent} < +Inf`]: '{{instance}} budget',
+      },
+    },
+    {
+      title: 'CPU used',
+      unit: 'cores',
+      queries: { [`rate(runlet_node_budget_cpu_usage_seconds_total${agent}[$__rate_interval])`]: '{{instance}}' },
+    },
+    {
+      title: 'Processes and budget',
+      unit: 'short',
+      queries: {
+        [`runlet_node_budget_pids${agent}`]: '{{instance}}',
+        [`runlet_node_budget_pids_limit${agent} < +Inf`]: '{{instance}} budget',
+      },
+    },
+  ],
   Agent: [
     {
       title: 'Operations',

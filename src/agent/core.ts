@@ -27,6 +27,8 @@ export interface Core extends Stores, AsyncDisposable {
   readonly machine: () => MachineLimits;
   readonly runtime: OciRuntime;
   readonly tasks: TaskManager;
+  /** The cgroup that holds those of all tasks. */
+  readonly budget: CgroupGroup;
   readonly images: Images;
   readonly making: NodeTaskMaking;
   readonly sweeper: LogSweeper;
@@ -43,7 +45,7 @@ export async function openCore(config: Config, log: Log): Promise<Core> {
   const publish = (event: ContainerEvent | NamespaceEvent) => recordEvents.publish(event);
   const stores = await openStores({ root: config.root, clock, log, onContainer: publish, onNamespace: publish });
   await using undo = new Rollback();
-  const { runtime, tasks } = openTasks(config, clock, log);
+  const { runtime, tasks, budget } = openTasks(config, clock, log);
   undo.add(() => tasks.close());
   const images = await openImages(config, stores, clock, log);
   undo.add(() => images.close());
@@ -62,7 +64,7 @@ export async function openCore(config: Config, log: Log): Promise<Core> {
   undo.keep();
   return {
     ...stores,
-    ...{ clock, machine, runtime, tasks, images, making, sweeper, recordEvents },
+    ...{ clock, machine, runtime, tasks, budget, images, making, sweeper, recordEvents },
     [Symbol.asyncDispose]: async () => {
       sweeper[Symbol.dispose]();
       await tasks.close();
@@ -86,11 +88,12 @@ function openTasks(
   config: Config,
   clock: Clock,
   log: Log,
-): { readonly runtime: OciRuntime; readonly tasks: TaskManager } {
+): { readonly runtime: OciRuntime; readonly tasks: TaskManager; readonly budget: CgroupGroup } {
   const hierarchy = detectHierarchy();
   const places = cgroupPlaces(config);
   makeParent(hierarchy, places);
-  applyBudget(new CgroupGroup(hierarchy, places.parent), config, log);
+  const budget = new CgroupGroup(hierarchy, places.parent);
+  applyBudget(budget, config, log);
   const runtime = new OciRuntime({
     stateDir: config.state,
     cgroupParent: places.parent,
@@ -109,7 +112,7 @@ function openTasks(
     runtimeRootOf: (namespace) => join(config.state, 'runc', namespace),
     cgroupPathOf: places.pathOf,
   });
-  return { runtime, tasks };
+  return { runtime, tasks, budget };
 }
 
 async function openImages(config: Config, stores: Stores, clock: Clock, log: Log): Promise<ImageStore> {

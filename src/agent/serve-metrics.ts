@@ -34,6 +34,7 @@ export async function serveMetrics(options: MetricsOptions): Promise<ServedMetri
   const metrics = new Metrics({
     ...{ tasks: core.tasks, log, profile: config.metricsProfile, build: { version } },
     describe: (task) => describe(task, core, options.desired()),
+    budget: core.budget.places,
   });
   const server = new MetricsServer({
     endpoint: toEndpoint({

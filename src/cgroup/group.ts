@@ -11,6 +11,14 @@ import {
 } from '#host/files.ts';
 import { mountPoints, type Hierarchy } from './hierarchy.ts';
 
+/**
+ * Where a cgroup is: one folder under v2, one for each controller under v1, where `unified` is the extra v2 tree of a hybrid
+ * machine. What is not there is left out.
+ */
+export type CgroupFolders =
+  | { readonly version: 1; readonly dirs: Readonly<Record<string, string>> }
+  | { readonly version: 2; readonly dirs: string };
+
 /** One cgroup by its path, in every tree that the machine mounts. Nothing is cached: the kernel is asked each time. */
 export class CgroupGroup {
   readonly path: string;
@@ -34,6 +42,14 @@ export class CgroupGroup {
   /** v1: every controller's folder, by controller's name. */
   get foldersByController(): Readonly<Record<string, string>> {
     return Object.fromEntries([...this.hierarchy.controllers].map(([name, at]) => [name, join(at, this.path)]));
+  }
+
+  /** Where its files are, for a reader. */
+  get places(): CgroupFolders {
+    const { version, unified } = this.hierarchy;
+    if (version === 2) return { version, dirs: this.folder('') ?? '' };
+    const extra = unified === undefined ? {} : { unified: join(unified, this.path) };
+    return { version, dirs: { ...this.foldersByController, ...extra } };
   }
 
   get exists(): boolean {

@@ -1,19 +1,12 @@
 import { join } from 'node:path';
 import { KeptFiles } from '#host/kept-files.ts';
 import type { CgroupFile, ReadFile } from './files.ts';
+import type { CgroupFolders } from './group.ts';
 import { hugetlbFiles, readHugePageSizes, type HugetlbFiles } from './hugetlb.ts';
 import { netDevFile } from './network.ts';
 import { detailRank, type StatsDetail, type TaskStats } from './stats.ts';
 import { v1Files, v1HugetlbNames, v1Stats } from './v1.ts';
 import { v2Files, v2HugetlbNames, v2Stats } from './v2.ts';
-
-/**
- * Where a cgroup is: one folder under v2, one for each controller under v1, where `unified` is the extra v2 tree of a hybrid
- * machine. What is not there is left out.
- */
-export type CgroupFolders =
-  | { readonly version: 1; readonly dirs: Readonly<Record<string, string>> }
-  | { readonly version: 2; readonly dirs: string };
 
 export interface ReaderOptions {
   /** The detail whose files stay open between readings; what a more detailed reading needs is opened for it. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { agentMetrics, metricsPage, taskMetrics } from './document.ts';
+import { agentMetrics, metricsPage, nodeMetrics, taskMetrics } from './document.ts';
 
 describe('docs/metrics.md', () => {
   it('is what the tables say; if not, run scripts/write-docs.ts', () => {
@@ -10,7 +10,7 @@ describe('docs/metrics.md', () => {
 });
 
 describe('the tables', () => {
-  const all = [...taskMetrics(), ...agentMetrics()];
+  const all = [...taskMetrics(), ...nodeMetrics(), ...agentMetrics()];
 
   it('name each metric once', () => {
     const names = all.map(({ name }) => name);

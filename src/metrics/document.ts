@@ -1,5 +1,6 @@
 import type { StatsDetail } from '#cgroup/stats.ts';
 import { AgentMetrics } from './agent.ts';
+import { budgetRows } from './budget.ts';
 import { taskFamilies } from './container/families.ts';
 
 /** A metric as documentation and checks see it. */
@@ -19,6 +20,11 @@ export function taskMetrics(): readonly MetricFact[] {
     ...{ name, type, help, profile },
     labels: { namespace: undefined, task: undefined, ...labels },
   }));
+}
+
+/** What is told of all tasks together. */
+export function nodeMetrics(): readonly MetricFact[] {
+  return budgetRows.map(({ name, type, help }) => ({ name, type, help, labels: {} }));
 }
 
 /** Every metric of the agent itself, those of Node included. */
@@ -47,7 +53,10 @@ export function metricsPage(): string {
     '| metric | type | labels | from profile | meaning |\n| --- | --- | --- | --- | --- |',
     ...taskMetrics().map((metric) => row(metric, [`${metric.profile}`])),
     `\n${notes}`,
-    '## Of the agent\n',
+    `${budgetHead}\n`,
+    '| metric | type | labels | meaning |\n| --- | --- | --- | --- |',
+    ...nodeMetrics().map((metric) => row(metric, [])),
+    '\n## Of the agent\n',
     '| metric | type | labels | meaning |\n| --- | --- | --- | --- |',
     ...own.map((metric) => row(metric, [])),
     '\nAnd what is usual for a process and for Node:',
@@ -91,6 +100,11 @@ of cgroup v2; \`cpuacct\`, \`cpu\`, \`memory\` (\`total_…\`, which counts the 
 of v1; \`/proc/PID/net/dev\` for tasks with a network namespace of their own. v1 has no memory events, and pressure only where a
 v2 tree is mounted beside it.
 `;
+
+const budgetHead = `## Of all tasks together
+
+The node's budget, which \`--budget-memory\`, \`--budget-cpu-weight\` and \`--budget-pids\` set, and what is used of it: numbers of
+the cgroup that holds those of all tasks (\`--cgroup-parent\`). In every profile.`;
 
 const tail = `## Who may read them
 

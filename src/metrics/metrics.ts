@@ -1,3 +1,4 @@
+import type { CgroupFolders } from '#cgroup/group.ts';
 import type { StatsDetail, TaskStats } from '#cgroup/stats.ts';
 import { errorCode, errorMessage } from '#errors/errors.ts';
 import type { Log } from '#log/log.ts';
@@ -5,6 +6,7 @@ import { refKey, type TaskRef } from '#task/ids.ts';
 import type { TaskManager } from '#task/task-manager.ts';
 import type { Task } from '#task/task.ts';
 import { AgentMetrics } from './agent.ts';
+import { NodeBudget } from './budget.ts';
 import { boundStats, defaultLimits, type CardinalityLimits } from './cardinality.ts';
 import { familiesOf } from './container/families.ts';
 import type { TaskFacts } from './container/sample.ts';
@@ -31,6 +33,8 @@ export interface MetricsOptions {
   readonly describe: (task: Task) => TaskDescription;
   readonly profile: StatsDetail;
   readonly limits?: CardinalityLimits;
+  /** The cgroup that holds those of all tasks. */
+  readonly budget?: CgroupFolders;
   readonly build: { readonly version: string; readonly revision?: string };
   readonly log: Log;
 }
@@ -41,12 +45,14 @@ export class Metrics implements Disposable {
   readonly #options: MetricsOptions;
   readonly #finished: FinishedTasks;
   readonly #snapshots: Snapshots;
+  readonly #budget: NodeBudget | undefined;
   readonly #subscriptions: readonly Disposable[];
   #lastBytes = 0;
 
   constructor(options: MetricsOptions) {
-    const { tasks, profile, build, log, limits = defaultLimits } = options;
+    const { tasks, profile, build, log, budget, limits = defaultLimits } = options;
     this.#options = options;
+    this.#budget = budget && new NodeBudget(budget);
     this.agent = new AgentMetrics(build);
     this.#finished = new FinishedTasks(this.agent, (ref: TaskRef) => tasks.find(ref));
     this.#subscriptions = [
@@ -81,6 +87,7 @@ export class Metrics implements Disposable {
     read();
     const write = this.agent.collectorDuration.startTimer({ collector: 'write' });
     await writeReading(reading, out, new Slices());
+    this.#writeBudget(out);
     write();
     writeAgent(await this.agent.registry.getMetricsAsJSON(), out);
     const body = out.end();
@@ -90,6 +97,16 @@ export class Metrics implements Disposable {
 
   [Symbol.dispose](): void {
     for (const subscription of [...this.#subscriptions, this.agent]) subscription[Symbol.dispose]();
+    this.#budget?.[Symbol.dispose]();
+  }
+
+  #writeBudget(out: Exposition): void {
+    try {
+      this.#budget?.write(out);
+    } catch (error) {
+      this.agent.collectorErrors.inc();
+      this.#options.log.warn({ reason: errorMessage(error) }, 'cannot read what all tasks use together');
+    }
   }
 
   #facts(task: Task): TaskFacts {

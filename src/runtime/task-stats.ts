@@ -8,11 +8,8 @@ import type { SupervisedTask } from './supervised-task.ts';
 /** Opens the task's cgroup files, to be read as often as wanted; those of the detail `keep` stay open. */
 export function openTaskStats(task: SupervisedTask, keep: StatsDetail = 'standard'): StatsSource {
   const { group, init } = task;
-  const { version, unified } = group.hierarchy;
   const netDev = init.identity && isAlive(init.identity) ? netDevOf(init.identity.pid) : undefined;
-  if (version === 2) return openCgroupReader({ version, dirs: group.folder('') ?? '' }, { keep, netDev });
-  const dirs = { ...group.foldersByController, ...(unified === undefined ? {} : { unified: unified + group.path }) };
-  return openCgroupReader({ version, dirs }, { keep, netDev });
+  return openCgroupReader(group.places, { keep, netDev });
 }
 
 /** One reading; undefined when the cgroup is gone. */

@@ -10,22 +10,39 @@ export interface RunningContainerd extends AsyncDisposable {
   readonly pid: number;
 }
 
+export interface ContainerdOptions {
+  /** Where it serves /v1/metrics, as `host:port`; nowhere by default. */
+  readonly metricsAddress?: string;
+  /** Whether it serves what a kubelet asks for. */
+  readonly cri?: boolean;
+}
+
 /** Starts one with its folders in the test's node; its tasks end with it. */
-export async function startContainerd(node: TestNode): Promise<RunningContainerd> {
+export async function startContainerd(node: TestNode, options: ContainerdOptions = {}): Promise<RunningContainerd> {
+  const { metricsAddress, cri = false } = options;
   const folder = join(node.folder, 'containerd');
   const socket = join(folder, 'containerd.sock');
   mkdirSync(folder, { recursive: true });
-  // Without CRI and its like: only what ctr asks for. Raising scores of processes needs a right that a machine may withhold.
+  // Without snapshotters that nobody needs, and CRI where nobody asks for it. Raising scores of processes needs a right that a
+  // machine may withhold.
+  const disabled = [
+    ...(cri ? [] : ['io.containerd.grpc.v1.cri']),
+    ...['io.containerd.internal.v1.opt', 'io.containerd.tracing.processor.v1.otlp'],
+    ...['btrfs', 'zfs', 'aufs', 'devmapper'].map((name) => `io.containerd.snapshotter.v1.${name}`),
+  ];
   writeFileSync(
     join(folder, 'config.toml'),
     `version = 2
 root = "${folder}/root"
 state = "${folder}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
+disabled_plugins = ${JSON.stringify(disabled)}
 [grpc]
   address = "${socket}"
 [ttrpc]
   address = "${socket}.ttrpc"
+${metricsAddress ? `[metrics]\n  address = "${metricsAddress}"\n` : ''}\
+[plugins."io.containerd.grpc.v1.cri"]
+  restrict_oom_score_adj = true
 `,
   );
   const daemon = new Child('containerd', ['containerd', '-c', join(folder, 'config.toml')], {

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { agentMetrics, taskMetrics } from '#metrics/document.ts';
+import { agentMetrics, nodeMetrics, taskMetrics } from '#metrics/document.ts';
 import { dashboard, expressions } from '../../scripts/dashboard.ts';
 import { alertCases, readAlerts } from '../support/alerts.ts';
 
 const root = join(import.meta.dirname, '../..');
-const exported = [...taskMetrics(), ...agentMetrics()];
+const exported = [...taskMetrics(), ...nodeMetrics(), ...agentMetrics()];
 
 /** The names in an expression that look like metrics of ours, of Node's or of a process. */
 function metricsIn(expression: string): readonly string[] {
