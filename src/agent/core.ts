@@ -99,6 +99,7 @@ function openTasks(
     cgroupParent: places.parent,
     cgroupDriver: config.cgroupDriver,
     hierarchy,
+    programsFolder: join(config.root, 'programs'),
     conmon: config.conmon,
     ...(config.criu === undefined ? {} : { criu: config.criu }),
     keepStats: config.metricsProfile,

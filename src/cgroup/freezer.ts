@@ -82,11 +82,15 @@ function thawAfterFailure(group: CgroupGroup): void {
   if (readFreezer(group) !== undefined) order(group, false);
 }
 
+/** What is to be written where to freeze a cgroup or to thaw it, for those who do it in our stead. */
+export function freezeOrder(group: CgroupGroup, frozen: boolean): { readonly file: string; readonly text: string } {
+  return group.hierarchy.version === 2
+    ? { file: join(group.folder('freezer') ?? '', 'cgroup.freeze'), text: frozen ? '1' : '0' }
+    : { file: join(freezerFolder(group), 'freezer.state'), text: frozen ? 'FROZEN' : 'THAWED' };
+}
+
 function order(group: CgroupGroup, frozen: boolean): void {
-  const [file, text] =
-    group.hierarchy.version === 2
-      ? [join(group.folder('freezer') ?? '', 'cgroup.freeze'), frozen ? '1' : '0']
-      : [join(freezerFolder(group), 'freezer.state'), frozen ? 'FROZEN' : 'THAWED'];
+  const { file, text } = freezeOrder(group, frozen);
   try {
     writeTextSync(file, text);
   } catch (error) {

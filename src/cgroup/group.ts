@@ -79,6 +79,11 @@ export class CgroupGroup {
     return folder === undefined ? [] : [...new Set(pidsBelow(folder))];
   }
 
+  /** The same by one of its folders. */
+  pidsIn(folder: string): readonly number[] {
+    return pidsBelow(folder);
+  }
+
   /**
    * Removes it and what is below it from every tree. Returns false while a process or zombie still holds one: v1 answers
    * EBUSY for a moment after the last exit.

@@ -202,6 +202,30 @@ export function removeFileSync(path: string): void {
   fs.rmSync(path, { force: true });
 }
 
+/** Which file a path leads to, links followed; undefined when there is none or it cannot be reached. */
+export function fileIdentity(path: string): FileIdentity | undefined {
+  try {
+    const { dev, ino, rdev, mode } = fs.statSync(path);
+    return {
+      file: `${dev}:${ino}`,
+      isNull: (mode & fs.constants.S_IFMT) === fs.constants.S_IFCHR && rdev === nullDevice,
+    };
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ESRCH', 'EACCES', 'ELOOP', 'EINVAL')) return undefined;
+    throw error;
+  }
+}
+
+export interface FileIdentity {
+  /** `device:inode`. */
+  readonly file: string;
+  /** Whether it is the null device. */
+  readonly isNull: boolean;
+}
+
+/** Character device 1:3. */
+const nullDevice = 0x103;
+
 /** When a file was last written, milliseconds since 1970; undefined when there is none. */
 export function modifiedMs(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs;

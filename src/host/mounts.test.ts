@@ -9,8 +9,20 @@ describe('parseMountInfo', () => {
       '',
     ].join('\n');
     expect(parseMountInfo(text)).toEqual([
-      { mountPoint: '/sys/fs/cgroup/cpu', type: 'cgroup', source: 'cgroup', superOptions: ['rw', 'cpu', 'cpuacct'] },
-      { mountPoint: '/mnt2', type: 'ext3', source: '/dev/root', superOptions: ['rw', 'errors=continue'] },
+      {
+        mountPoint: '/sys/fs/cgroup/cpu',
+        type: 'cgroup',
+        source: 'cgroup',
+        options: ['rw', 'nosuid'],
+        superOptions: ['rw', 'cpu', 'cpuacct'],
+      },
+      {
+        mountPoint: '/mnt2',
+        type: 'ext3',
+        source: '/dev/root',
+        options: ['rw', 'noatime'],
+        superOptions: ['rw', 'errors=continue'],
+      },
     ]);
   });
 

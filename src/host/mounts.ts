@@ -15,6 +15,8 @@ export interface MountEntry {
   readonly mountPoint: string;
   readonly type: string;
   readonly source: string;
+  /** Its own options, such as `ro` and `nosuid`. */
+  readonly options: readonly string[];
   /** The super block's own options, such as a v1 cgroup's controllers or an overlay's folders. */
   readonly superOptions: readonly string[];
 }
@@ -43,6 +45,19 @@ export async function unmount(target: string): Promise<void> {
   }
 }
 
+/**
+ * Makes a mount of another mount namespace read-only, that of the process with this pid. Only mount(8)'s own calls happen in
+ * there: nothing that lies there is run or read (util-linux, since 2.33).
+ */
+export async function remountReadOnly(pid: number, target: string): Promise<void> {
+  const { options = [] } =
+    readMounts(`/proc/${pid}/mountinfo`).findLast(({ mountPoint }) => mountPoint === target) ?? {};
+  // A remount sets all options: those that are not named are gone.
+  const kept = options.filter((option) => option !== 'rw' && option !== 'ro');
+  const how = ['remount', 'bind', 'ro', ...kept].join(',');
+  await runCommand('mount', ['--namespace', `/proc/${pid}/ns/mnt`, '-o', how, target]);
+}
+
 /** Whether something is mounted exactly there. */
 export function isMountPoint(path: string): boolean {
   return readMounts().some((entry) => entry.mountPoint === path);
@@ -65,10 +80,16 @@ export function readMounts(path = '/proc/self/mountinfo'): MountEntry[] {
 export function parseMountInfo(text: string): MountEntry[] {
   return text.split('\n').flatMap((line) => {
     const [left, right] = line.split(' - ');
-    const mountPoint = left?.split(' ')[4];
+    const [, , , , mountPoint, options = ''] = left?.split(' ') ?? [];
     const [type, source, superOptions = ''] = right?.split(' ') ?? [];
     return mountPoint && type && source !== undefined
-      ? [{ mountPoint: unescape(mountPoint), type, source: unescape(source), superOptions: superOptions.split(',') }]
+      ? [
+          {
+            ...{ mountPoint: unescape(mountPoint), type, source: unescape(source) },
+            options: options.split(','),
+            superOptions: superOptions.split(','),
+          },
+        ]
       : [];
   });
 }

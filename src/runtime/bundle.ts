@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import { AlreadyExistsError, MalformedError } from '#errors/errors.ts';
-import { existsSync, listNames, makeFolder, readTextSync, removeTreeAtomicSync, writeAtomicSync } from '#host/files.ts';
+import {
+  existsSync,
+  listNames,
+  makeFolder,
+  readTextSync,
+  removeTreeAtomicSync,
+  removeTreeSync,
+  writeAtomicSync,
+} from '#host/files.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { ExecId, TaskRef } from '#task/ids.ts';
 import type { ExecRecord, TaskRecord } from '#task/runtime.ts';
@@ -67,6 +75,26 @@ export class Bundle {
 
   get isReady(): boolean {
     return existsSync(join(this.path, 'ready'));
+  }
+
+  /** There once a restored task has been found to keep within its specification. */
+  get provedMark(): string {
+    return join(this.path, 'proved');
+  }
+
+  markProved(): void {
+    writeAtomicSync(this.provedMark, '');
+  }
+
+  /** Whether what was restored may run; one that was started by an agent that did not ask is known to run. */
+  get isProved(): boolean {
+    return existsSync(this.provedMark) || this.init.readStarted() !== undefined;
+  }
+
+  /** Forgets a restore that was taken back. */
+  forgetRestore(): void {
+    removeTreeSync(join(this.path, 'gate'));
+    this.init.remove('proved');
   }
 
   readJournal(): Journal | undefined {

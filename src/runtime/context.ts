@@ -11,6 +11,10 @@ export interface RuntimeContext {
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
   /** Where monitors live, outside the agent's own cgroup, so that they outlive its pod. */
   readonly monitors: CgroupGroup;
+  /** The cgroup below which each restore's own helpers get one; see restore/gate.ts. */
+  readonly helpersPath: string;
+  /** Where programs of ours may be run. */
+  readonly programsFolder: string;
   /** Absolute path of conmon. */
   readonly conmon: string;
   /** A folder that goes before PATH for the runtime, where CRIU is not on it. */

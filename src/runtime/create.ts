@@ -46,6 +46,8 @@ export interface Making {
   readonly kind: MonitorKind;
   /** Called once the monitor listens for clients and before it runs the process, where its kind says so. */
   readonly beforeRun?: () => Promise<void>;
+  /** Beside the usual environment of the monitor and the runtime. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -67,7 +69,7 @@ export async function makeProcess(context: RuntimeContext, task: SupervisedTask,
         streams: streams.monitor,
         kind,
       },
-      env: minimalEnvironment(context.criuFolder),
+      env: { ...minimalEnvironment(context.criuFolder), ...making.env },
       stdio: streams.stdio,
       adopt: (pid) => context.monitors.add(pid),
       ...(beforeRun ? { beforeRun } : {}),

@@ -33,7 +33,9 @@ import { makeProcess, mountRootfs, prepareSpec, type Making } from './create.ts'
 import { settleExit, tellOutOfMemory } from './exits.ts';
 import { MonitoredProcess } from './monitored-process.ts';
 import { recoverTasks } from './recover.ts';
-import { endMonitors, removeTask, signalAll, undoRestore } from './remove.ts';
+import { endMonitors, removeTask, signalAll } from './remove.ts';
+import { withGate } from './restore/gate.ts';
+import { restoreTask } from './restore/restore-task.ts';
 import { releaseInit } from './runc/release-init.ts';
 import { execFifo } from './runc/state.ts';
 import type { RotationLimits } from './stdio/log-rotation.ts';
@@ -49,6 +51,8 @@ export interface OciRuntimeOptions {
   readonly cgroupParent: string;
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
   readonly hierarchy: Hierarchy;
+  /** A folder of ours for programs that others are to run: not where the machine forbids that, as it often does in `/run`. By default one below `stateDir`. */
+  readonly programsFolder?: string;
   /** conmon's name on PATH or its path. */
   readonly conmon?: string;
   /** Path of a program named `criu`; without it, PATH's is taken. */
@@ -80,6 +84,8 @@ export class OciRuntime implements Runtime {
       hierarchy,
       cgroupDriver,
       monitors: new CgroupGroup(hierarchy, `${cgroupParent}/.monitors`),
+      helpersPath: `${cgroupParent}/.restores`,
+      programsFolder: options.programsFolder ?? `${stateDir}/programs`,
       conmon: findProgram(options.conmon ?? 'conmon'),
       ...(options.criu === undefined ? {} : { criuFolder: criuFolder(options.criu) }),
       fastPaths: options.fastPaths ?? true,
@@ -116,7 +122,8 @@ export class OciRuntime implements Runtime {
   async create(record: TaskRecord, spec: RuntimeSpec, { signal }: Cancellable): Promise<ProcessIdentity | undefined> {
     const bundle = new Bundle(this.#context.tasksFolder, record);
     const task = new SupervisedTask(this.#context, record, bundle);
-    await bundle.create(record, prepareSpec(spec, record, bundle.rootfs));
+    const prepared = prepareSpec(spec, record, bundle.rootfs);
+    await bundle.create(record, record.restoreFrom === undefined ? prepared : withGate(prepared, bundle.path));
     await using undo = new Rollback();
     this.#tasks.set(task.key, task);
     undo.add(() => this.delete(record));
@@ -265,12 +272,8 @@ export class OciRuntime implements Runtime {
   }
 
   async #restore(task: SupervisedTask, signal: AbortSignal | undefined): Promise<void> {
-    try {
-      await this.#make(task, task.init, { kind: restoreKind(task), ...(signal ? { signal } : {}) });
-    } catch (error) {
-      await undoRestore(this.#context, task);
-      throw error;
-    }
+    const kind = restoreKind(task);
+    await restoreTask(this.#context, task, (how) => this.#make(task, task.init, { kind, ...how }), signal);
   }
 
   /** Lets a created init go: by its FIFO where that is runc's, else by the runtime's command. */

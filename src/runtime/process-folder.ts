@@ -51,7 +51,7 @@ export class ProcessFolder {
    */
   clearAttempt(): void {
     const left = ['persist/exit', 'persist/oom', 'attach', 'ctl', 'winsz', 'pid', 'conmon.pid', 'conmon.log'];
-    for (const name of [...left, 'process.id', 'monitor.id', 'exit.json', 'sync']) this.remove(name);
+    for (const name of [...left, 'process.id', 'monitor.id', 'started', 'exit.json', 'sync']) this.remove(name);
   }
 
   writeIdentity(kind: 'process' | 'monitor', identity: ProcessIdentity): void {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readFreezer, thaw } from '#cgroup/freezer.ts';
 import { errorMessage } from '#errors/errors.ts';
-import { listNames, removeTree } from '#host/files.ts';
+import { existsSync, listNames, removeTree } from '#host/files.ts';
 import { isAlive, signalProcess } from '#host/process.ts';
 import { isIdentifier, parseNamespace, parseTaskId } from '#task/ids.ts';
 import type { FoundExec, FoundTask } from '#task/runtime.ts';
@@ -33,9 +33,11 @@ const lookMs = 20;
  */
 export async function recoverTasks(context: RuntimeContext): Promise<readonly Recovered[]> {
   const monitors = await adoptMonitors(context);
+  const bundles = await findBundles(context);
+  await endUnproved(context, bundles, monitors);
   await waitForCommands(context);
   const recovered: Recovered[] = [];
-  for (const bundle of await findBundles(context)) {
+  for (const bundle of bundles) {
     try {
       const one = await recoverBundle(context, bundle, monitors);
       if (one) recovered.push(one);
@@ -105,10 +107,12 @@ async function recoverBundle(
   }
   const task = new SupervisedTask(context, record, bundle);
   task.oomKillsTold = bundle.readOomKillsTold();
-  const made = await recoverProcess(context, task.init, monitors);
   const removed = bundle.readJournal()?.step === 'delete';
+  const made = await recoverProcess(context, task.init, monitors);
   const waitsForRestore = !removed && record.restoreFrom !== undefined && made !== 'made' && bundle.isReady;
   if (waitsForRestore && made === 'failed') await undoRestore(context, task);
+  // The agent that let it go may have ended before its thaw.
+  if (!removed && made === 'made' && bundle.isProved && bundle.init.readStarted() === undefined) thaw(task.group);
   if (removed || (made !== 'made' && !waitsForRestore)) {
     await removeTask(context, task);
     context.log.info({ namespace: record.namespace, taskId: record.id }, 'undid what was left of a task');
@@ -130,6 +134,28 @@ async function recoverBundle(
       ...(task.init.exit ? { exit: task.init.exit } : {}),
     },
   };
+}
+
+/** Ends the restores that nobody has looked at, in whatever they are just doing: what they restored never runs. */
+async function endUnproved(
+  context: RuntimeContext,
+  bundles: readonly Bundle[],
+  monitors: readonly Running[],
+): Promise<void> {
+  for (const bundle of bundles) {
+    try {
+      const record = bundle.readRecord();
+      const begun = record?.restoreFrom !== undefined && existsSync(bundle.init.sync);
+      if (!begun || bundle.isProved) continue;
+      const task = new SupervisedTask(context, record, bundle);
+      const running = monitors.find((monitor) => monitor.folder === bundle.path)?.identity;
+      const monitor = bundle.init.readIdentity('monitor') ?? running;
+      if (monitor) task.init.monitor = monitor;
+      await undoRestore(context, task);
+    } catch (error) {
+      context.log.error({ bundle: bundle.path, reason: errorMessage(error) }, 'cannot end a restore that was cut off');
+    }
+  }
 }
 
 async function recoverExecs(

@@ -2,11 +2,19 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { UnavailableError } from '#errors/errors.ts';
 import { freeze, readFreezer, thaw } from '#cgroup/freezer.ts';
-import { existsSync, removeFileSync, removeTreeSync, writeTextSync } from '#host/files.ts';
+import {
+  existsSync,
+  listNamesSync,
+  removeEmptyFolderSync,
+  removeFileSync,
+  removeTreeSync,
+  writeTextSync,
+} from '#host/files.ts';
 import { mountsBelow, unmount } from '#host/mounts.ts';
 import { isAlive } from '#host/process.ts';
 import type { RuntimeContext } from './context.ts';
 import type { MonitoredProcess } from './monitored-process.ts';
+import { endHelpers } from './restore/helpers.ts';
 import type { SupervisedTask } from './supervised-task.ts';
 
 const killSignal = 9;
@@ -56,6 +64,7 @@ export async function emptyCgroup(context: RuntimeContext, task: SupervisedTask)
 export async function removeTask(context: RuntimeContext, task: SupervisedTask): Promise<void> {
   task.bundle.writeJournal({ step: 'delete' });
   await emptyCgroup(context, task);
+  if (task.record.restoreFrom !== undefined) await endHelpers(context, task);
   for (const process of task.processes) process.releaseStdin();
   if (task.init.exit === undefined) await endMonitors(context, task.processes);
   await unmountBelow(task.bundle.path);
@@ -73,13 +82,18 @@ export async function removeTask(context: RuntimeContext, task: SupervisedTask):
  * runtime's state, CRIU's mount. Bundle and root file system stay.
  */
 export async function undoRestore(context: RuntimeContext, task: SupervisedTask): Promise<void> {
+  // Whoever traces its processes or waits for them ends after them: nothing of them runs on.
+  await emptyCgroup(context, task);
+  await endHelpers(context, task);
   task.init.endMonitor();
   await emptyCgroup(context, task);
+  await removeCriuYards(task.bundle.path);
   await unmountBelow(join(task.record.runtimeRoot, task.record.id));
   await removeContainer(context, task);
   await until(context, `the kernel does not let go of cgroup ${task.group.path}`, () =>
     Promise.resolve(task.group.remove()),
   );
+  task.bundle.forgetRestore();
   task.init.folder.clearAttempt();
   task.init.killed = false;
   delete task.init.monitor;
@@ -106,6 +120,15 @@ export async function endMonitors(context: RuntimeContext, processes: readonly M
  */
 export async function unmountBelow(folder: string): Promise<void> {
   for (const { mountPoint } of mountsBelow(folder)) await unmount(mountPoint);
+}
+
+/** A CRIU that was killed leaves its mounts of the machine's cgroups where it worked. */
+async function removeCriuYards(bundle: string): Promise<void> {
+  for (const name of listNamesSync(bundle)) {
+    if (!name.startsWith('.criu.')) continue;
+    await unmountBelow(join(bundle, name));
+    removeEmptyFolderSync(join(bundle, name));
+  }
 }
 
 /** Removes what the runtime keeps: by hand where it is plain, by its command where only that knows how. */

@@ -107,8 +107,8 @@ export class OneShots implements AsyncDisposable {
     const { namespace } = task.metadata;
     const name = task.spec.restoreFrom?.checkpointName ?? '';
     const request = this.#source.get('NodeTaskCheckpoint', { namespace, name });
-    const state = request && this.#journal.get(request.uid)?.outcome?.state;
-    return await savedTask({ root: this.#options.root, name, request, state }, task, imageDigest);
+    const outcome = request && this.#journal.get(request.uid)?.outcome;
+    return await savedTask({ root: this.#options.root, name, request, outcome }, task, imageDigest);
   }
 
   /** Lets checkpoints that are under way come to their end; execs run on, and the next agent ends them. */

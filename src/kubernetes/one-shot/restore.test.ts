@@ -1,6 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TerminalError, UnavailableError } from '#errors/errors.ts';
+import { makeFolder } from '#host/files.ts';
 import { validateNodeTask } from '../node-task/validate.ts';
-import { checkSameRights, checkSameTask } from './restore.ts';
+import { checkpointPath, writeManifest } from './checkpoint-folder.ts';
+import { failed, succeeded, unknown } from './record.ts';
+import { readRequest, type OneShotRequest } from './request.ts';
+import { checkSameRights, checkSameTask, savedTask, type NamedCheckpoint } from './restore.ts';
 
 const runtime = {
   ociVersion: '1.0.2',
@@ -8,7 +16,7 @@ const runtime = {
   linux: { namespaces: [{ type: 'pid' as const }, { type: 'network' as const }] },
 };
 
-function specOf(more: object = {}) {
+function taskOf(more: object = {}) {
   const { task } = validateNodeTask(
     {
       ...{ apiVersion: 'runlet.dev/v1alpha1', kind: 'NodeTask', metadata: { name: 'web' } },
@@ -17,7 +25,11 @@ function specOf(more: object = {}) {
     { source: 'cluster', nodeName: 'a' },
   );
   if (!task) throw new Error('no valid task');
-  return task.spec;
+  return task;
+}
+
+function specOf(more: object = {}) {
+  return taskOf(more).spec;
 }
 
 const manifest = { uid: 'c', taskUID: 't', imageDigest: 'sha256:1', runtime, createdAt: '', spec: { ...specOf() } };
@@ -51,5 +63,56 @@ describe('a restore', () => {
     ['network.mode', { ...runtime, linux: { namespaces: [{ type: 'pid' as const }] } }],
   ])('refuses other rights: %s', (field, spec) => {
     expect(() => checkSameRights(manifest, spec)).toThrow(field);
+  });
+});
+
+function request(status?: object, metadata: object = {}): OneShotRequest {
+  return readRequest('NodeTaskCheckpoint', {
+    ...{ apiVersion: 'runlet.dev/v1alpha1', kind: 'NodeTaskCheckpoint' },
+    metadata: { name: 'c1', namespace: 'default', uid: 'c', resourceVersion: '1', ...metadata },
+    spec: { nodeName: 'a', taskName: 'web' },
+    ...(status ? { status } : {}),
+  });
+}
+
+describe('a checkpoint that is named', () => {
+  let root = '';
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'runlet-test-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  const look = (checkpoint: Partial<NamedCheckpoint>) =>
+    savedTask({ root, name: 'c1', request: request(), outcome: undefined, ...checkpoint }, taskOf(), 'sha256:1');
+
+  it('is waited for while it is not there, not finished or on its way out', async () => {
+    await expect(look({ request: undefined })).rejects.toThrow(
+      /NodeTaskCheckpoint c1 is not there on this node: waiting/,
+    );
+    await expect(look({})).rejects.toThrow(/is not finished: waiting/);
+    await expect(look({ request: request({ state: 'Running' }) })).rejects.toThrow(UnavailableError);
+    const deleting = request(undefined, { deletionTimestamp: '2026-01-01T00:00:00Z' });
+    await expect(look({ request: deleting })).rejects.toThrow(/is being deleted: waiting/);
+  });
+
+  it.each([
+    ['has failed', { outcome: failed('CheckpointFailed', 'no') }, /is Failed \(CheckpointFailed\)/],
+    ['was never done', { outcome: failed('TaskNotRunning', 'no') }, /is Failed \(TaskNotRunning\)/],
+    ['nobody knows the end of', { outcome: unknown('crash') }, /is Unknown \(AgentStopped\)/],
+    ['has failed by its status alone', { request: request({ state: 'Failed' }) }, /is Failed \(by its status\)/],
+    ['has lost its data', { outcome: succeeded('done') }, /has no data on this node any more/],
+  ])('is refused for good when it %s', async (_, checkpoint, said) => {
+    const refused = look(checkpoint);
+    await expect(refused).rejects.toThrow(TerminalError);
+    await expect(refused).rejects.toThrow(
+      expect.objectContaining({ reason: 'RestoreRefused', message: expect.stringMatching(said) as string }),
+    );
+  });
+
+  it('is taken when its data are there', async () => {
+    const folder = join(root, checkpointPath({ namespace: 'default', uid: 'c' }));
+    await makeFolder(folder);
+    await writeManifest(folder, manifest);
+    expect(await look({ outcome: succeeded('done') })).toMatchObject({ images: join(folder, 'images') });
   });
 });

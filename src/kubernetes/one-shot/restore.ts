@@ -31,30 +31,40 @@ export interface NamedCheckpoint {
   readonly root: string;
   readonly name: string;
   readonly request: OneShotRequest | undefined;
-  readonly state: Outcome['state'] | undefined;
+  /** How it ended; undefined while it has not. */
+  readonly outcome: Pick<Outcome, 'state' | 'reason' | 'message'> | undefined;
 }
 
 /**
- * What a task is restored from, when it is the same that was dumped. Throws UnavailableError while it is not ready,
- * TerminalError (`RestoreRefused`) that names what differs.
+ * What a task is restored from, when it is the same that was dumped. Throws UnavailableError while there is none or it is not
+ * finished, TerminalError (`RestoreRefused`) that names what differs, or says that nothing can ever be restored from it.
  */
 export async function savedTask(
   checkpoint: NamedCheckpoint,
   task: NodeTask,
   imageDigest: string | undefined,
 ): Promise<SavedTask> {
-  const { name, request, state } = checkpoint;
-  const missing = (why: string) =>
-    new UnavailableError(`spec.restoreFrom.checkpointName: NodeTaskCheckpoint ${name} ${why}`);
-  if (!request) throw missing('is not there on this node');
-  if (state !== 'Succeeded') throw missing(state ? `has no data: its state is ${state}` : 'is not ready');
+  const { name, request, outcome } = checkpoint;
+  const about = (why: string) => `spec.restoreFrom.checkpointName: NodeTaskCheckpoint ${name} ${why}`;
+  if (!request) throw new UnavailableError(about('is not there on this node: waiting for it'));
+  if (request.deleting) throw new UnavailableError(about('is being deleted: waiting for another one of this name'));
+  const state = outcome?.state ?? finishedState(request);
+  if (state === undefined) throw new UnavailableError(about('is not finished: waiting for its end'));
+  const gone = (why: string) => new TerminalError('RestoreRefused', about(`${why}; name another one in a new object`));
+  if (state !== 'Succeeded') throw gone(`has no data: it is ${state} (${outcome?.reason ?? 'by its status'})`);
   const folder = join(checkpoint.root, checkpointPath(request));
   const manifest = await readManifest(folder);
-  if (manifest?.uid !== request.uid) throw missing('has no data on this node any more');
+  if (manifest?.uid !== request.uid) throw gone('has no data on this node any more');
   checkSameTask(manifest, task.spec, imageDigest);
   const { images, upper } = checkpointPlaces(folder);
   const layer = (await exists(upper)) ? { layer: upper } : {};
   return { images, ...layer, check: (spec) => checkSameRights(manifest, spec) };
+}
+
+/** What its status says, where the journal of it was lost. */
+function finishedState({ reported }: OneShotRequest): Outcome['state'] | undefined {
+  const { state } = reported;
+  return state === 'Succeeded' || state === 'Failed' || state === 'Unknown' ? state : undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { NotFoundError, errorMessage } from '#errors/errors.ts';
+import { NotFoundError, TerminalError, errorMessage } from '#errors/errors.ts';
 import type { TaskGroup } from '#async/task-group.ts';
 import type { Task } from '#task/task.ts';
 import { updateResources } from './apply-resources.ts';
@@ -10,6 +10,8 @@ import type { ObjectEvent, ObjectIdentity, SourceObject } from './source.ts';
 import type { Action, View } from './view.ts';
 
 const killSignal = 9;
+/** What only a change can mend is looked at again now and then all the same: the change may be one of the node. */
+const terminalRetryMs = 300_000;
 
 /** Carries out actions, whoever planned them. */
 export class Actions {
@@ -36,7 +38,7 @@ export class Actions {
         memories.of(object.uid).job?.cancel('its object wants something else now');
         return 'wait';
       case 'start':
-        return await this.#start(subject);
+        return await this.#start(subject, view);
       case 'pause':
       case 'resume':
         await task?.[action.do]({ signal });
@@ -81,26 +83,25 @@ export class Actions {
   }
 
   /** What cannot be started is taken away and made anew later. */
-  async #start({ object, task, signal }: Subject): Promise<Applied> {
+  async #start({ object, task, signal }: Subject, view: View | undefined): Promise<Applied> {
     const { records, making, memories, wallClock } = this.#context;
     if (!task) return 'on';
     await records.flush(object.uid);
     try {
       await task.start({ signal });
     } catch (error) {
-      if (signal.aborted || task.phase !== 'created') throw error;
+      if (signal.aborted || (task.phase !== 'created' && task.phase !== 'restoring')) throw error;
       await making.endRun(toTaskRef(object), { signal });
-      const record = records.get(object.uid);
+      // What would have more rights than it may is not let run by another try.
+      const terminal = error instanceof TerminalError;
+      const reason = terminal ? error.reason : 'StartFailed';
       memories.of(object.uid).trouble = {
-        reason: 'StartFailed',
-        message: errorMessage(error),
-        terminal: false,
-        failures: 1,
-        retryAtMs: wallClock.nowMs() + 10_000,
-        generation: record?.status?.observedGeneration ?? 0,
+        ...{ reason, terminal, message: errorMessage(error), failures: 1 },
+        retryAtMs: wallClock.nowMs() + (terminal ? terminalRetryMs : 10_000),
+        generation: view?.object.generation ?? records.get(object.uid)?.status?.observedGeneration ?? 0,
         hash: task.record.owner['hash'] ?? '',
       };
-      this.#tell(object, [{ type: 'Warning', reason: 'StartFailed', note: errorMessage(error).slice(0, 1024) }]);
+      this.#tell(object, [{ type: 'Warning', reason, note: errorMessage(error).slice(0, 1024) }]);
     }
     return 'on';
   }

@@ -61,10 +61,10 @@ function accountStart({ live, record, task, nowMs, bootId }: KnownView): Plan | 
   if (!live) return undefined;
   const { attempt: number, hash } = live;
   const next = { ...started(record, { number, hash, startedAtMs: live.startedAtMs ?? nowMs }), bootId };
-  const notes: ObjectEvent = { type: 'Normal', reason: 'Started', note: `Started it (start ${number + 1})` };
+  const notes = startEvents(number, record.restoreFrom);
   // Nobody here was about to start it, nor does its object ask for that.
   const drift = task.spec.runState === 'Created' && record.begun?.attempt !== number && isAlive(live);
-  if (!drift) return remember(next, [notes]);
+  if (!drift) return remember(next, notes);
   const killAtMs = nowMs + record.stopping.graceSeconds * 1000;
   return {
     action: {
@@ -74,6 +74,14 @@ function accountStart({ live, record, task, nowMs, bootId }: KnownView): Plan | 
       events: [{ type: 'Warning', reason: 'DriftCorrected', note: 'Somebody else started it; making it anew' }],
     },
   };
+}
+
+/** Only the first start of an object is from its checkpoint. */
+function startEvents(number: number, restoreFrom: string | undefined): readonly ObjectEvent[] {
+  const start: ObjectEvent = { type: 'Normal', reason: 'Started', note: `Started it (start ${number + 1})` };
+  if (number > 0 || restoreFrom === undefined) return [start];
+  const note = `Restored it from NodeTaskCheckpoint ${restoreFrom}: its processes keep within its spec`;
+  return [{ type: 'Normal', reason: 'Restored', note }, start];
 }
 
 /** A start that was about to be when the machine went down: whether it was, nobody knows, and it is not tried twice. */
