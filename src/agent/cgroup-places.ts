@@ -46,6 +46,16 @@ export function makeParent(hierarchy: Hierarchy, { parent }: CgroupPlaces): void
   new CgroupGroup(hierarchy, parent).create();
 }
 
+/**
+ * Removes the parent and what is below it when no process is left in it, monitors included: the last trace of a node's tasks.
+ * A slice is systemd's to remove.
+ */
+export function removeUnusedParent(hierarchy: Hierarchy, { parent }: CgroupPlaces): void {
+  if (parent.endsWith('.slice')) return;
+  const group = new CgroupGroup(hierarchy, parent);
+  if (group.exists && group.pids().length === 0) group.remove();
+}
+
 /** The path from the parent, without steps upwards; empty for the root. */
 function inside(requested: string): string {
   const path = posix.normalize(`/${requested}`);

@@ -17,7 +17,7 @@ import type { ContainerEvent } from '#task/containers.ts';
 import { parseNamespace, parseTaskId } from '#task/ids.ts';
 import type { NamespaceEvent } from '#task/namespaces.ts';
 import { TaskManager } from '#task/task-manager.ts';
-import { cgroupPlaces, makeParent } from './cgroup-places.ts';
+import { cgroupPlaces, makeParent, removeUnusedParent } from './cgroup-places.ts';
 import { applyBudget } from './node-budget.ts';
 import { openStores, type Stores } from './stores.ts';
 
@@ -69,6 +69,7 @@ export async function openCore(config: Config, log: Log): Promise<Core> {
       sweeper[Symbol.dispose]();
       await tasks.close();
       await images.close();
+      removeUnusedParent(detectHierarchy(), cgroupPlaces(config));
     },
   };
 }

@@ -77,8 +77,8 @@ export class FakeMaking implements TaskMaking {
     if (this.#tasks.find(ref)) await this.#tasks.delete(ref);
   }
 
-  async remove(ref: TaskRef, { keepLogsAs }: RemoveOptions): Promise<void> {
-    this.calls.push(`remove ${refKey(ref)} ${keepLogsAs ?? ''}`);
+  async remove(ref: TaskRef, { keepLogsAs, leaveLogs }: RemoveOptions): Promise<void> {
+    this.calls.push(`remove ${refKey(ref)} ${leaveLogs ? 'but its logs' : (keepLogsAs ?? '')}`);
     this.#failIfAsked('remove');
     if (this.#tasks.find(ref)) await this.#tasks.delete(ref);
   }

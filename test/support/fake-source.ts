@@ -70,6 +70,7 @@ export class FakeSource implements NodeTaskSource, NodeTaskSink {
       task: { ...task, metadata: { ...task.metadata, uid, generation } },
       problems: [],
       deleting: before?.deleting ?? false,
+      ...(before?.letGo && !this.claimed.has(uid) ? { letGo: true } : {}),
       confirmed: this.confirmed,
     });
   }
@@ -88,6 +89,13 @@ export class FakeSource implements NodeTaskSource, NodeTaskSink {
     if (this.claimed.has(object.uid)) this.#objects.set(key, { ...object, deleting: true });
     else this.#objects.delete(key);
     this.#tell({ kind: 'object', key });
+  }
+
+  /** Somebody takes the finalizer off an object that stays. */
+  letGo(key: ObjectKey): void {
+    const object = this.#objects.get(key);
+    if (!object || !this.claimed.delete(object.uid)) return;
+    this.set(key, { ...object, letGo: true });
   }
 
   /** It vanishes without anybody's leave, as when a finalizer is taken off by hand. */

@@ -130,7 +130,8 @@ export class ClusterSource implements NodeTaskSource {
     }
     const entry = interpret(object, { nodeName, confirmed: true, previous });
     this.#entries.set(key, entry);
-    if (!previous || fingerprint(previous.object) !== fingerprint(object)) cache.put(key, kept(entry));
+    if (entry.source.letGo) cache.remove(key);
+    else if (isNews(object, previous)) cache.put(key, kept(entry));
     this.#tell({ kind: 'object', key });
   }
 
@@ -150,6 +151,10 @@ export class ClusterSource implements NodeTaskSource {
   #tell(change: SourceChange): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+function isNews(object: KubeObject, previous: Entry | undefined): boolean {
+  return !previous || previous.source.letGo === true || fingerprint(previous.object) !== fingerprint(object);
 }
 
 function kept({ object, valid }: Entry) {

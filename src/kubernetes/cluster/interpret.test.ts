@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { interpret, type Entry } from './interpret.ts';
 
-function read(spec: object, previous?: Entry, uid = 'u1') {
+function read(spec: object, previous?: Entry, uid = 'u1', finalizers: readonly string[] = []) {
   const object = {
     apiVersion: 'runlet.dev/v1alpha1',
     kind: 'NodeTask',
-    metadata: { name: 'x', namespace: 'ns', uid, resourceVersion: '1', generation: 2 },
+    metadata: { name: 'x', namespace: 'ns', uid, resourceVersion: '1', generation: 2, finalizers },
     spec: { nodeName: 'a', image: 'busybox:1', ...spec },
   };
   return interpret(object, { nodeName: 'a', confirmed: true, previous });
@@ -38,6 +38,20 @@ describe('interpret', () => {
   it('keeps nothing of another object of the same name', () => {
     const second = read({ stopSignal: 'NONSENSE' }, read({}), 'u2');
     expect(second.source.task).toBeUndefined();
+  });
+
+  it('sees that the finalizer was taken off, until it is on again', () => {
+    const held = ['runlet.dev/cleanup', 'other'];
+    const before = read({}, undefined, 'u1', held);
+    const after = read({}, before, 'u1', ['other']);
+    const again = read({}, after);
+    expect([before, after, again].map(({ source }) => source.letGo)).toEqual([undefined, true, true]);
+    expect(read({}, again, 'u1', held).source.letGo).toBeUndefined();
+    // It never had one, is another object, or nobody knows when it lost it.
+    expect(read({}, read({})).source.letGo).toBeUndefined();
+    expect(read({}, before, 'u2').source.letGo).toBeUndefined();
+    const kept = { ...before, source: { ...before.source, confirmed: false } };
+    expect(read({}, kept).source.letGo).toBeUndefined();
   });
 
   it('takes a change of what never changes for a fault', () => {

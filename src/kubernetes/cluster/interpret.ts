@@ -1,8 +1,10 @@
 import type { KubeObject } from '../client/object.ts';
 import type { Problem } from '../node-task/problem.ts';
 import type { NodeTask } from '../node-task/types.ts';
+import { cleanupFinalizer } from '../node-task/schema.ts';
 import { immutabilityProblems, validateNodeTask } from '../node-task/validate.ts';
 import type { SourceObject } from '../reconcile/source.ts';
+import { finalizersOf } from './object-writer.ts';
 
 /** What is known of an object: as the server has it, and what the agent makes of it. */
 export interface Entry {
@@ -36,9 +38,20 @@ export function interpret(
       problems,
       deleting: metadata.deletionTimestamp !== undefined,
       confirmed: context.confirmed,
+      ...(isLetGo(object, previous) ? { letGo: true } : {}),
       ...(known ? { task: known } : {}),
     },
   };
+}
+
+/** Whether our finalizer was there, as we have heard ourselves, and is not any more. */
+function isLetGo(object: KubeObject, previous: Entry | undefined): boolean {
+  if (!previous?.source.confirmed || isHeld(object)) return false;
+  return previous.source.letGo === true || isHeld(previous.object);
+}
+
+function isHeld(object: KubeObject): boolean {
+  return finalizersOf(object).includes(cleanupFinalizer);
 }
 
 function read(

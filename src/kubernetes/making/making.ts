@@ -56,6 +56,8 @@ export interface MadeTask extends PreparedTask {
 export interface RemoveOptions {
   /** The object's UID: its logs are kept for a time as `<id>_<uid>`. Without it they are removed. */
   readonly keepLogsAs?: string;
+  /** Its logs stay as they are: the object is still there. */
+  readonly leaveLogs?: boolean;
   readonly signal?: AbortSignal;
 }
 

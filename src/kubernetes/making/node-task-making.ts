@@ -59,15 +59,14 @@ export class NodeTaskMaking implements TaskMaking {
     await images.removeRootfs(refKey(ref));
   }
 
-  async remove(ref: TaskRef, { keepLogsAs, signal }: RemoveOptions): Promise<void> {
-    const { containers, root, logDir, clock, logsKept } = this.#context;
-    await this.endRun(ref, signal ? { signal } : {});
+  async remove(ref: TaskRef, options: RemoveOptions): Promise<void> {
+    const { containers, root, logsKept } = this.#context;
+    await this.endRun(ref, options.signal ? { signal: options.signal } : {});
     await removeVolumes(volumesFolder(root, ref));
-    if (keepLogsAs === undefined) await removeLogs(logFolder(logDir, ref));
-    else await keepLogs(logFolder(logDir, ref), keepLogsAs, clock.nowMs());
+    if (!options.leaveLogs) await this.#putLogsAway(ref, options);
     // Last: until here another try finds out what there is to remove.
     if (containers.find(ref)) await containers.delete(ref);
-    if (keepLogsAs !== undefined) logsKept();
+    if (options.leaveLogs || options.keepLogsAs !== undefined) logsKept();
   }
 
   async sweep(): Promise<void> {
@@ -81,6 +80,12 @@ export class NodeTaskMaking implements TaskMaking {
     for (const key of twoLevels(`${root}/volumes`)) {
       if (!owned(key)) await this.#try(() => removeVolumes(`${root}/volumes/${key}`));
     }
+  }
+
+  async #putLogsAway(ref: TaskRef, { keepLogsAs }: RemoveOptions): Promise<void> {
+    const { logDir, clock } = this.#context;
+    if (keepLogsAs === undefined) await removeLogs(logFolder(logDir, ref));
+    else await keepLogs(logFolder(logDir, ref), keepLogsAs, clock.nowMs());
   }
 
   #refuseTaken(ref: TaskRef): void {

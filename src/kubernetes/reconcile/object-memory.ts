@@ -12,6 +12,8 @@ export interface ObjectMemory {
   reached?: { readonly generation: number; readonly attempt: number };
   /** Whether its source keeps it until it is released. */
   claimed?: boolean;
+  /** The generation with which everything of it was removed, because its source had let it go. */
+  letGo?: number;
   /** What was said of it last. */
   status?: NodeTaskStatus;
 }

@@ -1,6 +1,7 @@
 import type { TaskGroup } from '#async/task-group.ts';
 import { refKey, type TaskRef } from '#task/ids.ts';
 import type { Task } from '#task/task.ts';
+import type { RemoveOptions } from '../making/making.ts';
 import type { Problem } from '../node-task/problem.ts';
 import type { NodeTaskStatus } from '../node-task/types.ts';
 import { Actions } from './apply.ts';
@@ -54,7 +55,25 @@ export class ObjectWorker {
       return left;
     }
     if (object?.deleting) await this.#release(object);
-    return wanted ? await this.#advance(wanted, signal) : {};
+    return wanted ? await this.#follow(wanted, signal) : {};
+  }
+
+  /** Of what its source has let go nothing is done, nor said again, until it wants something else. */
+  async #follow(object: SourceObject, signal: AbortSignal): Promise<Worked> {
+    const { memories, records } = this.#context;
+    if (object.letGo && memories.of(object.uid).letGo === object.generation) return {};
+    const worked = await this.#advance(object, signal);
+    if (object.letGo && isOver(object, records.get(object.uid))) await this.#letGo(object, signal);
+    return worked;
+  }
+
+  /** Removes all that the node has of it but its logs. Its status stays, and no longer says what its container is called. */
+  async #letGo(object: SourceObject, signal: AbortSignal): Promise<void> {
+    const { memories, sink } = this.#context;
+    const { containerID: _, ...status } = memories.of(object.uid).status ?? {};
+    await this.#removeAll(object, { leaveLogs: true, signal });
+    memories.of(object.uid).letGo = object.generation;
+    sink.status(object, status, { urgent: true });
   }
 
   /** Says of an object of which no task can be made what is wrong with it. */
@@ -86,19 +105,22 @@ export class ObjectWorker {
       const plan = planRemoval({ nowMs, record, making, ...(live ? { live } : {}) });
       if (!plan.action) return again(plan, nowMs);
       // A namesake's things are in the same places.
-      if (plan.action.do === 'remove') return await this.#removeAll(object, signal);
+      if (plan.action.do === 'remove') {
+        await this.#removeAll(object, { keepLogsAs: object.uid, signal });
+        return undefined;
+      }
       const applied = await this.#actions.apply(plan.action, { object, signal, ...(task ? { task } : {}) });
       if (applied === 'wait') return again(plan, nowMs);
     }
     return { againAfterMs: lookAgainMs };
   }
 
-  async #removeAll(object: ObjectIdentity, signal: AbortSignal): Promise<undefined> {
+  async #removeAll(object: ObjectIdentity, options: RemoveOptions): Promise<void> {
     const { making, records, memories, log } = this.#context;
-    await making.remove(toTaskRef(object), { keepLogsAs: object.uid, signal });
+    await making.remove(toTaskRef(object), options);
     await records.forget(object.uid);
     memories.forget(object.uid);
-    log.info({ object: objectKey(object), uid: object.uid }, 'nothing of an object that is gone is left on the node');
+    log.info({ object: objectKey(object), uid: object.uid }, 'nothing of an object is left on the node');
   }
 
   async #release(object: SourceObject): Promise<void> {
@@ -192,6 +214,11 @@ export class ObjectWorker {
       ...(stats ? { applied: readApplied(stats, asked) } : {}),
     });
   }
+}
+
+/** Whether it is stopped because that is what was asked for, and all of that has been said. */
+function isOver({ task }: SourceObject, record: ObjectRecord | undefined): boolean {
+  return task?.spec.runState === 'Stopped' && record?.parked === true;
 }
 
 /** Undefined where no task can have the object's name. */

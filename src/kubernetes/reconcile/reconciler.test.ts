@@ -91,6 +91,47 @@ describe('Reconciler', () => {
     expect(agent.source.statuses.get('uid-1')).not.toHaveProperty('exitStatus');
   });
 
+  it('keeps nothing of a stopped object that somebody has let go, and makes it anew when it is wanted again', async () => {
+    await using agent = await Reconciling.start();
+    agent.source.put(nodeTask('web'));
+    await agent.settle();
+    agent.source.put(nodeTask('web', { runState: 'Stopped' }));
+    await agent.settle();
+    expect(agent.source.statuses.get('uid-1')).toMatchObject({ containerID: 'runlet://k8s.default/web' });
+    expect(agent.making.calls).not.toContain('remove k8s.default/web but its logs');
+    const said = agent.source.said.length;
+    agent.source.letGo('default/web');
+    await agent.settle();
+    expect(agent.making.calls.at(-1)).toBe('remove k8s.default/web but its logs');
+    expect(agent.task('web')).toBeUndefined();
+    expect(agent.records.values.size).toBe(0);
+    expect(agent.source.said.slice(said)).toEqual(['web Stopped True/Stopped']);
+    const status = agent.source.statuses.get('uid-1');
+    expect(status).toMatchObject({ exitStatus: 143, restartCount: 0 });
+    expect(status).not.toHaveProperty('containerID');
+    agent.source.set('default/web', agent.source.get('default/web')!);
+    await agent.settle();
+    expect(agent.source.said).toHaveLength(said + 1);
+    expect(agent.records.values.size).toBe(0);
+    agent.source.put(nodeTask('web'));
+    await agent.settle();
+    expect(agent.task('web')?.status).toBe('running');
+    expect(agent.source.claimed).toEqual(new Set(['uid-1']));
+  });
+
+  it('lets what runs go on although somebody has let it go, until it is stopped', async () => {
+    await using agent = await Reconciling.start();
+    agent.source.put(nodeTask('web'));
+    await agent.settle();
+    agent.source.letGo('default/web');
+    await agent.settle();
+    expect(agent.task('web')?.status).toBe('running');
+    agent.source.put(nodeTask('web', { runState: 'Stopped' }));
+    await agent.settle();
+    expect(agent.task('web')).toBeUndefined();
+    expect(agent.making.calls.at(-1)).toBe('remove k8s.default/web but its logs');
+  });
+
   it('stops with the stop signal, waits for the grace period and kills', async () => {
     await using agent = await Reconciling.start();
     const spec = { stopSignal: 'USR1', terminationGracePeriodSeconds: 7 };

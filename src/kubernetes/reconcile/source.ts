@@ -23,6 +23,11 @@ export interface SourceObject extends ObjectIdentity {
   /** It is being deleted: its task is to be stopped and removed, then `release` lets it go. */
   readonly deleting: boolean;
   /**
+   * Somebody has taken our finalizer off while this agent looked on. Of an object that is to be Stopped the node then keeps
+   * nothing: that is how an uninstall asks for it.
+   */
+  readonly letGo?: boolean;
+  /**
    * Whether the source itself has said so since this agent began. False for what was read from a cache on disk: a task
    * with rebootPolicy WaitForAPIServer does not start after a reboot on the word of a cache.
    */
