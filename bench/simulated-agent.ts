@@ -36,7 +36,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
   const root = join(folder, nodeName);
   const following = await followCluster({
     config: {
-      ...{ kubeconfig, nodeName, root, policy: undefined },
+      ...{ kubeconfig, nodeName, root, logDir: join(root, 'logs'), policy: undefined },
       ...{ podSecurityDefault: 'baseline', defaultPidsLimit: 2048, metricsAuth: 'none', metricsAllow: [] },
     },
     core: {

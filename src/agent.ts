@@ -5,6 +5,7 @@ import { openCore, recoverCore } from './agent/core.ts';
 import { checkHost } from './agent/host-checks.ts';
 import { serveApi } from './agent/serve-api.ts';
 import { serveMetrics } from './agent/serve-metrics.ts';
+import { serveSessions } from './agent/serve-sessions.ts';
 import { lockFolders } from './agent/stores.ts';
 import { suspendable } from './agent/suspendable.ts';
 import { followDesiredState, type RunningDesiredState } from './desired-state.ts';
@@ -43,6 +44,7 @@ export async function runAgent({ config, version, log, stop }: AgentOptions): Pr
   await using following = await followDesiredState(config, core, log, metrics.metrics.agent);
   desired = following;
   await using _api = await serveApi({ config, core, desired: suspendable(following, log), version, log });
+  await using _sessions = await serveSessions({ config, core, sessions: following.sessions, log });
   const durationMs = Math.round(performance.now() - startedAt);
   const { address, nodeName: node } = config;
   log.info({ version, address, metricsUrl: metrics.url, node, durationMs }, 'agent started');

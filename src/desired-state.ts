@@ -1,4 +1,4 @@
-import type { DesiredState } from '#api/ports.ts';
+import type { DesiredState, SessionDoor } from '#api/ports.ts';
 import type { Config } from '#config/config.ts';
 import type { ClientMetrics } from '#kubernetes/client/client-metrics.ts';
 import type { QueueMetrics } from '#kubernetes/reconcile/work-queue.ts';
@@ -19,6 +19,8 @@ export interface RunningDesiredState extends AsyncDisposable {
   notes(): readonly string[];
   /** Who may read metrics, as the cluster says; absent without one. */
   readonly authorizer?: Authorizer;
+  /** What lets clients of `kubectl runlet` in; absent without a cluster. */
+  readonly sessions?: SessionDoor & AsyncDisposable;
 }
 
 /** Who counts what happens on the way. */

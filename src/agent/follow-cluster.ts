@@ -13,6 +13,9 @@ import type { TaskMaking } from '#kubernetes/making/making.ts';
 import { OneShots } from '#kubernetes/one-shot/one-shots.ts';
 import { readPolicy } from '#kubernetes/policy/policy.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
+import { noRecordings } from '#kubernetes/session/recorder.ts';
+import { Sessions } from '#kubernetes/session/sessions.ts';
+import { CriLogs } from '#logs/cri-logs.ts';
 import type { Authorizer } from '#metrics/authorizer.ts';
 import type { Core } from './core.ts';
 import type { Following, RunningDesiredState } from '../desired-state.ts';
@@ -26,6 +29,7 @@ export interface ClusterFollowing extends Pick<Following, 'log' | 'metrics'> {
     | 'policy'
     | 'nodeName'
     | 'root'
+    | 'logDir'
     | 'podSecurityDefault'
     | 'defaultPidsLimit'
     | 'metricsAuth'
@@ -68,6 +72,15 @@ export async function followCluster({ config, core, log, metrics }: ClusterFollo
     imageIdOf: (namespace, name) => cluster.statusOf({ namespace, name })?.imageID,
     metrics: metrics.client,
   });
+  const sessions = new Sessions({
+    ...{ source, tasks, clock, log, containers: core.containers, recordings: noRecordings },
+    client: cluster.client,
+    logs: new CriLogs({ logDir: config.logDir, tasks }),
+    nodeName: config.nodeName,
+    records: new JsonRecords(join(config.root, 'records', 'sessions'), (error) =>
+      log.error({ err: error }, 'a record cannot be read; it is left as it is'),
+    ),
+  });
   const reconciler = new Reconciler({
     ...{ source, sink, tasks, making, images, clock, log, machine, ...atOnce },
     records: new JsonRecords(join(config.root, 'records', 'nodetasks'), (error) =>
@@ -83,16 +96,19 @@ export async function followCluster({ config, core, log, metrics }: ClusterFollo
   });
   await reconciler.start();
   await oneShots.start();
+  await sessions.start();
   log.info({ server: access.server, node: config.nodeName }, 'following the cluster');
   return {
     view: reconciler,
     source: access.server,
     notes: () => cluster.notes(),
     authorizer: authorizer(config, cluster.client, core),
+    sessions,
     get ready() {
       return source.synced || source.keys().length > 0 || 'the API server has not been heard yet';
     },
     [Symbol.asyncDispose]: async () => {
+      await sessions[Symbol.asyncDispose]();
       await oneShots[Symbol.asyncDispose]();
       await reconciler[Symbol.asyncDispose]();
       await cluster[Symbol.asyncDispose]();

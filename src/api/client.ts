@@ -16,6 +16,7 @@ import { TasksClient } from './gen/containerd/services/tasks/v1/tasks.ts';
 import { VersionClient } from './gen/containerd/services/version/v1/version.ts';
 import { HealthClient } from './gen/grpc/health/v1/health.ts';
 import { RunletClient } from './gen/runlet/v1/runlet.ts';
+import { SessionsClient } from './gen/runlet/v1/sessions.ts';
 import { fromStatus } from './status.ts';
 
 /** The services of one agent. */
@@ -60,6 +61,20 @@ export function connectApi(address: string): ApiClient {
     runlet: new RunletClient(to, insecure, shared),
     [Symbol.dispose]: () => tasks.close(),
   };
+}
+
+/** A client for the sessions that an agent serves at this port of our own loopback; nothing is connected before the first call. */
+export function connectSessions(port: number): SessionsClient & Disposable {
+  const client = new SessionsClient(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': largestMessageBytes,
+    'grpc.enable_channelz': 0,
+    // It leads to this very machine, whatever stands between it and the world.
+    'grpc.enable_http_proxy': 0,
+    // A node that died ends no connection.
+    'grpc.keepalive_time_ms': 20_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+  });
+  return Object.assign(client, { [Symbol.dispose]: () => client.close() });
 }
 
 /** The metadata that names a namespace. */

@@ -111,3 +111,58 @@ export interface DesiredState {
   /** Is followed no more until the next agent, so that what is stopped stays so. Done before is success. */
   suspend?(): Promise<void>;
 }
+
+/** What a client shows to take up a session that an object of the cluster announces. */
+export interface SessionTicket {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly secret: Uint8Array;
+  /** The client's terminal. */
+  readonly size?: TerminalSize;
+  readonly logs?: {
+    readonly follow: boolean;
+    readonly attempt?: number;
+    readonly sinceMs?: number;
+    readonly tail?: number;
+  };
+  /** `readings`: 0 is until the client leaves. */
+  readonly top?: { readonly intervalMs: number; readonly readings: number };
+}
+
+interface TerminalSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What comes from the client of a session. */
+export type SessionInput =
+  | { readonly kind: 'stdin'; readonly data: Uint8Array }
+  | { readonly kind: 'resize'; readonly size: TerminalSize }
+  | { readonly kind: 'closeStdin' }
+  | { readonly kind: 'signal'; readonly signal: number };
+
+/** What goes to it. */
+export type SessionOutput =
+  | { readonly kind: 'started'; readonly terminal: boolean; readonly recorded: boolean }
+  | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
+  | { readonly kind: 'log'; readonly line: LogLine }
+  /** What the task uses now. */
+  | { readonly kind: 'usage'; readonly task: Task }
+  | { readonly kind: 'exit'; readonly status: number; readonly reason: string };
+
+/** The other end of a session's stream. */
+export interface SessionClient {
+  readonly input: AsyncIterator<SessionInput>;
+  /** Resolves when more may be sent. Throws CancelledError when the client has gone. */
+  send(output: SessionOutput): Promise<void>;
+  /** Aborts when it has gone. */
+  readonly signal: AbortSignal;
+}
+
+/** Who decides about sessions and holds them. */
+export interface SessionDoor {
+  /** Looks at the ticket, once, and serves the session to its end. Throws what the client is to be told when it is refused. */
+  open(ticket: SessionTicket, client: SessionClient): Promise<void>;
+}

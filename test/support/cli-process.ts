@@ -93,11 +93,18 @@ export function startOnTerminal(
   argv: readonly string[],
   around: { readonly before?: string; readonly after?: string } = {},
 ): CliProcess {
-  const line = [process.execPath, main, ...argv].map(quoted).join(' ');
+  return onTerminal([process.execPath, main, ...argv], { RUNLET_ADDRESS: node.socket }, around);
+}
+
+/** The same of any program. */
+export function onTerminal(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  around: { readonly before?: string; readonly after?: string } = {},
+): CliProcess {
   const { before = ':', after = 'exit $status' } = around;
-  const shell = ['stty rows 30 cols 100', before, line, 'status=$?', after].join('\n');
-  const env = { RUNLET_ADDRESS: node.socket, TERM: 'xterm', SHELL: '/bin/sh' };
-  return new CliProcess('script', ['-qec', shell, '/dev/null'], env);
+  const shell = ['stty rows 30 cols 100', before, argv.map(quoted).join(' '), 'status=$?', after].join('\n');
+  return new CliProcess('script', ['-qec', shell, '/dev/null'], { ...env, TERM: 'xterm', SHELL: '/bin/sh' });
 }
 
 function quoted(word: string): string {

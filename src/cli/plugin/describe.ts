@@ -3,6 +3,7 @@ import { formatDuration } from '../output/units.ts';
 import { write } from '../shell.ts';
 import { readNodeTask, type Condition, type NodeTask } from './node-task.ts';
 import { oneShotResources, type OneShot } from './one-shot.ts';
+import { sessionResources } from './session.ts';
 import type { PluginCall } from './verbs.ts';
 
 /** Requests and events that are shown. */
@@ -25,7 +26,7 @@ type Request = OneShot & { readonly kind: string };
 /** Prints a NodeTask's state, conditions, latest requests and events. */
 export async function describe({ kubectl, shell, name }: PluginCall): Promise<number> {
   const task = await readNodeTask(kubectl, name);
-  const kinds = Object.values(oneShotResources).join(',');
+  const kinds = [...Object.values(oneShotResources), ...Object.values(sessionResources)].join(',');
   const about = `involvedObject.kind=NodeTask,involvedObject.name=${name}`;
   const [requests, events] = await Promise.all([
     kubectl.json<{ readonly items: readonly Request[] }>(['get', kinds]).catch(() => ({ items: [] })),

@@ -1,10 +1,11 @@
 import { runCommand } from '#host/command.ts';
-import { exitOf, spawnProgram } from '#host/spawn.ts';
+import { spawnProgram } from '#host/spawn.ts';
 import { CommandFailedError, FailedPreconditionError, MalformedError, NotFoundError } from '#errors/errors.ts';
 import type { Flag } from '../command.ts';
 import { flagNames } from '../flag-names.ts';
 import type { Flags } from '../flags.ts';
 import type { Shell } from '../shell.ts';
+import { forwarded, type PortForward } from './port-forward.ts';
 
 /** kubectl's own flags that are handed on to each call of it: which cluster, namespace and user. */
 export const kubectlFlags: readonly Flag[] = [
@@ -62,14 +63,21 @@ export class Kubectl {
     }
   }
 
-  /** Runs it on this very terminal; resolves with its exit status. */
-  async here(args: readonly string[], namespace?: string): Promise<number> {
-    const options = { env: definedEnv(this.#shell.env), stdio: [0, 1, 2] };
-    try {
-      return (await exitOf(await spawnProgram('kubectl', this.#args(args, namespace), options))) ?? 1;
-    } catch (error) {
+  /**
+   * Leads a port of this machine's loopback to one of a pod until disposed of. Throws FailedPreconditionError with what kubectl
+   * said.
+   */
+  async portForward(pod: string, port: number, namespace: string): Promise<PortForward> {
+    const args = ['port-forward', '--address', '127.0.0.1', `pod/${pod}`, `:${port}`];
+    const child = await spawnProgram('kubectl', this.#args(args, namespace), {
+      env: definedEnv(this.#shell.env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A Ctrl-C on the terminal is meant for the session's process, not for the way to it.
+      ownGroup: true,
+    }).catch((error: unknown) => {
       throw explained(error);
-    }
+    });
+    return await forwarded(child);
   }
 
   /** Its flags go first, because what follows `--` is somebody else's. */

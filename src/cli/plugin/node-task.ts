@@ -28,6 +28,7 @@ export interface NodeTask {
     readonly state?: string;
     readonly pid?: number;
     readonly restartCount?: number;
+    readonly restartedAt?: string;
     readonly startedAt?: string;
     readonly exitStatus?: number;
     readonly containerID?: string;
@@ -42,12 +43,6 @@ export async function readNodeTask(kubectl: Kubectl, name: string): Promise<Node
   return await kubectl.json<NodeTask>(['get', resource, name]);
 }
 
-/** containerd's namespace and id on the node: as status says, for a namespace may stand there by another name. */
-export function nameOnNode({ metadata, status }: NodeTask): string {
-  const [, namespace, id] = /^runlet:\/\/([^/]+)\/([^/]+)$/.exec(status?.containerID ?? '') ?? [];
-  return namespace && id ? `${namespace}/${id}` : `k8s.${metadata.namespace}/${metadata.name}`;
-}
-
 interface PodList {
   readonly items: readonly {
     readonly metadata: {
@@ -55,19 +50,38 @@ interface PodList {
       readonly deletionTimestamp?: string;
       readonly ownerReferences?: readonly { readonly kind: string }[];
     };
+    readonly spec?: {
+      readonly containers?: readonly {
+        readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
+      }[];
+    };
     readonly status?: { readonly phase?: string };
   }[];
 }
 
+/** Where an agent serves sessions whose pod does not say. */
+const usualPort = 9621;
+
+/** Where sessions of a node's tasks are served. */
+export interface AgentPod {
+  readonly name: string;
+  readonly port: number;
+}
+
 /** The agent's pod on a node. Throws FailedPreconditionError where there is none that runs. */
-export async function agentPod(kubectl: Kubectl, nodeName: string, namespace: string): Promise<string> {
+export async function agentPod(kubectl: Kubectl, nodeName: string, namespace: string): Promise<AgentPod> {
   const selectors = ['-l', 'app.kubernetes.io/name=runlet', '--field-selector', `spec.nodeName=${nodeName}`];
   const { items } = await kubectl.json<PodList>(['get', 'pods', ...selectors], { namespace });
   const agents = items.filter(({ metadata }) => metadata.ownerReferences?.some(({ kind }) => kind === 'DaemonSet'));
   const running = agents.find(({ metadata, status }) => status?.phase === 'Running' && !metadata.deletionTimestamp);
-  if (running) return running.metadata.name;
+  if (running) return { name: running.metadata.name, port: streamPort(running) };
   const why = agents.length > 0 ? 'does not run' : 'is not there';
   throw new FailedPreconditionError(
     `the agent's pod on node ${nodeName} ${why} in namespace ${namespace}: --agent-namespace names another`,
   );
+}
+
+function streamPort({ spec }: PodList['items'][number]): number {
+  const ports = spec?.containers?.flatMap(({ ports: own = [] }) => own) ?? [];
+  return ports.find(({ name }) => name === 'stream')?.containerPort ?? usualPort;
 }

@@ -64,10 +64,11 @@ export async function oneShot(
   return await kubectl.json<OneShot>(['get', object]);
 }
 
-async function requestOf(
+/** An object that asks for something of a task, in the name of the user. */
+export async function requestOf(
   kubectl: Kubectl,
   { metadata, spec }: NodeTask,
-  ask: { readonly kind: OneShotKind; readonly name?: string; readonly spec: object },
+  ask: { readonly kind: string; readonly name?: string; readonly spec: object },
 ): Promise<object> {
   const { name, namespace, uid } = metadata;
   const requestedBy = await whoAsks(kubectl);

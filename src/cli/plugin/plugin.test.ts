@@ -98,13 +98,16 @@ describe('kubectl runlet pause and resume', () => {
 });
 
 it('kubectl runlet restart sets the annotation and waits until it was acted on', async () => {
-  expect((await plugin('restart', 'demo', '--timeout', '5s')).status).toBe(0);
   const at = '2026-01-01T00:00:00.000Z';
+  answer('get-nodetasks.runlet.dev', { ...task, status: { ...task.status, restartedAt: at } });
+  expect((await plugin('restart', 'demo', '--timeout', '5s')).status).toBe(0);
   expect(calls()).toEqual([
     `patch|nodetasks.runlet.dev|demo|--type|merge|-p|{"metadata":{"annotations":{"runlet.dev/restartedAt":"${at}"}}}`,
-    `wait|--for=jsonpath={.status.restartedAt}=${at}|nodetasks.runlet.dev/demo|--timeout=5s`,
+    'get|nodetasks.runlet.dev|demo|-o|json',
     'wait|--for=condition=Ready|nodetasks.runlet.dev/demo|--timeout=5s',
   ]);
+  answer('get-nodetasks.runlet.dev', task);
+  expect((await plugin('restart', 'demo', '--timeout', '0')).stderr).toContain('does the agent of node node-a run?');
 });
 
 describe('kubectl runlet kill', () => {
@@ -192,46 +195,6 @@ describe('kubectl runlet exec', () => {
     });
     expect((await plugin('exec', 'demo')).stderr).toContain('name a command');
   });
-
-  it('goes through the agent’s pod on the task’s node with -it', async () => {
-    answer('get-pods', {
-      items: [
-        { metadata: { name: 'controller', ownerReferences: [{ kind: 'ReplicaSet' }] }, status: { phase: 'Running' } },
-        {
-          metadata: { name: 'old', deletionTimestamp: 'x', ownerReferences: [{ kind: 'DaemonSet' }] },
-          status: { phase: 'Running' },
-        },
-        { metadata: { name: 'runlet-abc', ownerReferences: [{ kind: 'DaemonSet' }] }, status: { phase: 'Running' } },
-      ],
-    });
-    answer('status-exec', '9');
-    expect((await plugin('exec', '-it', 'demo', '--context', 'c', '--', 'sh', '-l')).status).toBe(9);
-    expect(calls().slice(1)).toEqual([
-      '--context|c|--namespace|runlet-system|get|pods|-l|app.kubernetes.io/name=runlet|--field-selector|spec.nodeName=node-a|-o|json',
-      '--context|c|--namespace|runlet-system|exec|-i|-t|runlet-abc|--|runlet|exec|-i|-t|k8s.team-a/demo|sh|-l',
-    ]);
-  });
-});
-
-describe('verbs on the node', () => {
-  it.each([
-    [['attach', 'demo'], 'exec|-i|-t|p|--|runlet|attach|k8s.team-a/demo'],
-    [['top', 'demo'], 'exec|p|--|runlet|stats|k8s.team-a/demo'],
-    [['logs', '-f', '--tail', '3', 'demo'], 'exec|p|--|runlet|logs|--follow|--tail|3|k8s.team-a/demo'],
-  ])('%j runs the client in the agent’s pod', async (argv, last) => {
-    answer('get-pods', {
-      items: [{ metadata: { name: 'p', ownerReferences: [{ kind: 'DaemonSet' }] }, status: { phase: 'Running' } }],
-    });
-    expect((await plugin(...argv, '--agent-namespace', 'sys')).status).toBe(0);
-    expect(calls().at(-1)).toBe(`--namespace|sys|${last}`);
-  });
-
-  it('say where there is no agent', async () => {
-    answer('get-pods', { items: [] });
-    expect((await plugin('top', 'demo')).stderr).toBe(
-      "error: the agent's pod on node node-a is not there in namespace runlet-system: --agent-namespace names another\n",
-    );
-  });
 });
 
 it('kubectl runlet checkpoint makes a NodeTaskCheckpoint and prints where it is', async () => {
@@ -249,7 +212,8 @@ it('kubectl runlet checkpoint makes a NodeTaskCheckpoint and prints where it is'
 });
 
 it('kubectl runlet describe shows state, conditions, requests of this task and events', async () => {
-  answer('get-nodetaskexecs.runlet.dev,nodetasksignals.runlet.dev,nodetaskcheckpoints.runlet.dev', {
+  const kinds = ['execs', 'signals', 'checkpoints', 'execsessions', 'attachsessions', 'logsessions', 'topsessions'];
+  answer(`get-${kinds.map((kind) => `nodetask${kind}.runlet.dev`).join(',')}`, {
     items: [request('x1', 'demo'), request('x2', 'other')],
   });
   answer('get-events', {

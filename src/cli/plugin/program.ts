@@ -5,7 +5,8 @@ import { addFlags, explainFailure, outputOf } from '../program.ts';
 import type { Shell } from '../shell.ts';
 import { describe } from './describe.ts';
 import { Kubectl, kubectlFlags } from './kubectl.ts';
-import { attach, checkpoint, exec, kill, logs, restart, setRunState, top, type PluginCall } from './verbs.ts';
+import { attach, logs, top } from './session-verbs.ts';
+import { checkpoint, exec, kill, restart, setRunState, type PluginCall } from './verbs.ts';
 
 interface Verb {
   readonly name: string;
@@ -40,8 +41,14 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'attach',
-    summary: "connect with the task's terminal",
-    flags: [agentFlag],
+    summary: "connect with the task's first process",
+    flags: [
+      { flags: '--no-stdin', summary: 'only look on: nothing that is typed is handed on' },
+      { flags: '--detach-keys <keys>', summary: 'what lets go of it without ending it (default ctrl-p,ctrl-q)' },
+      { flags: '-i, --interactive', summary: 'hand on what is typed, as is usual' },
+      { flags: '-t, --tty', summary: 'use its terminal where it has one, as is usual' },
+      agentFlag,
+    ],
     example: 'kubectl runlet attach demo',
     run: attach,
   },
@@ -93,7 +100,7 @@ export const verbs: readonly Verb[] = [
   {
     name: 'top',
     summary: 'print what the task uses',
-    flags: [agentFlag],
+    flags: [{ flags: '-w, --watch', summary: 'again and again, until the task ends' }, agentFlag],
     example: 'kubectl runlet top demo',
     run: top,
   },
@@ -162,5 +169,5 @@ function addVerb(program: Commander, verb: Verb, shell: Shell, done: (status: nu
 /** commander turns `--no-wait` into `wait: false`. */
 function pluginValues(command: Commander): Record<string, unknown> {
   const values = command.opts<Record<string, unknown>>();
-  return { ...values, noWait: values['wait'] === false };
+  return { ...values, noWait: values['wait'] === false, noStdin: values['stdin'] === false };
 }

@@ -1,10 +1,11 @@
-import { FailedPreconditionError, InvalidArgumentError } from '#errors/errors.ts';
+import { DeadlineExceededError, FailedPreconditionError, InvalidArgumentError } from '#errors/errors.ts';
 import { parseSignal, signalName } from '#oci/signal.ts';
 import type { Flags } from '../flags.ts';
 import { write, writeLine, type Shell } from '../shell.ts';
 import type { Kubectl } from './kubectl.ts';
-import { agentPod, nameOnNode, readNodeTask, resource } from './node-task.ts';
+import { readNodeTask, resource } from './node-task.ts';
 import { oneShot, type OneShot } from './one-shot.ts';
+import { execSession } from './session-verbs.ts';
 
 /** What a verb of the plugin is called with. */
 export interface PluginCall {
@@ -18,9 +19,6 @@ export interface PluginCall {
 
 /** Long enough for an image that must be pulled first. */
 const defaultWaitMs = 60_000;
-
-/** Where the chart puts the agents. */
-const defaultAgentNamespace = 'runlet-system';
 
 /** `pause` and `resume`: changes the wish, and waits until the agent says that it is so. */
 export async function setRunState({ kubectl, shell, flags, name }: PluginCall, runState: string): Promise<number> {
@@ -37,11 +35,33 @@ export async function restart({ kubectl, shell, flags, name }: PluginCall): Prom
   const patch = JSON.stringify({ metadata: { annotations: { 'runlet.dev/restartedAt': restartedAt } } });
   await kubectl.text(['patch', resource, name, '--type', 'merge', '-p', patch]);
   if (!flags.is('noWait')) {
-    await waitFor(kubectl, flags, name, `jsonpath={.status.restartedAt}=${restartedAt}`);
+    await actedOn({ kubectl, shell, flags, name }, restartedAt);
     await waitFor(kubectl, flags, name, 'condition=Ready');
   }
   await writeLine(shell.stdout, `${resource}/${name} restarted`);
   return 0;
+}
+
+/** How often an object is looked at that kubectl itself cannot wait for. */
+const lookEveryMs = 300;
+
+/** Waits until the agent says that it has acted on an annotation: kubectl waits for such a thing only from 1.23 on. */
+async function actedOn(
+  { kubectl, shell, flags, name }: Pick<PluginCall, 'kubectl' | 'shell' | 'flags' | 'name'>,
+  restartedAt: string,
+): Promise<void> {
+  const waitMs = flags.durationMs('timeout') ?? defaultWaitMs;
+  const endMs = shell.nowMs() + waitMs;
+  for (;;) {
+    const { status, spec } = await readNodeTask(kubectl, name);
+    if (status?.restartedAt === restartedAt) return;
+    if (shell.nowMs() >= endMs) {
+      throw new DeadlineExceededError(
+        `${resource}/${name} was not restarted within ${waitMs / 1000} s: does the agent of node ${spec.nodeName} run?`,
+      );
+    }
+    await shell.pause(lookEveryMs);
+  }
 }
 
 async function waitFor(kubectl: Kubectl, flags: Flags, name: string, what: string): Promise<void> {
@@ -94,13 +114,13 @@ const defaultExecSeconds = 60;
 
 /**
  * Runs a command in the task. Without -i and -t by a NodeTaskExec, which keeps who asked and what came of it; with one of them
- * through the agent's pod. The exit status is the command's.
+ * in a session. The exit status is the command's.
  */
 export async function exec(call: PluginCall): Promise<number> {
   const { kubectl, shell, flags, name } = call;
   const command = call.rest[0] === '--' ? call.rest.slice(1) : call.rest;
   if (command.length === 0) throw new InvalidArgumentError('name a command: `kubectl runlet exec NAME -- COMMAND`');
-  if (flags.is('interactive') || flags.is('tty')) return await onNode(call, 'exec', keyFlags(flags), command);
+  if (flags.is('interactive') || flags.is('tty')) return await execSession(call, command);
   const timeoutSeconds = Math.ceil((flags.durationMs('timeout') ?? defaultExecSeconds * 1000) / 1000);
   const task = await readNodeTask(kubectl, name);
   const spec = { command, timeoutSeconds };
@@ -120,44 +140,4 @@ export async function exec(call: PluginCall): Promise<number> {
   }
   succeeded({ metadata, spec: {}, ...(status ? { status } : {}) });
   return 0;
-}
-
-function keyFlags(flags: Flags): readonly string[] {
-  return [...(flags.is('interactive') ? ['-i'] : []), ...(flags.is('tty') ? ['-t'] : [])];
-}
-
-/** `attach`: as it is on the node. */
-export async function attach(call: PluginCall): Promise<number> {
-  return await onNode(call, 'attach', ['-i', '-t'], []);
-}
-
-/** `logs`, with the flags of the client on the node. */
-export async function logs(call: PluginCall): Promise<number> {
-  const { flags } = call;
-  const valued = ['tail', 'since', 'attempt'].flatMap((flag) => {
-    const value = flags.text(flag);
-    return value === undefined ? [] : [`--${flag}`, value];
-  });
-  const switches = ['follow', 'timestamps'].flatMap((flag) => (flags.is(flag) ? [`--${flag}`] : []));
-  return await onNode(call, 'logs', [], [], [...switches, ...valued]);
-}
-
-/** `top`: what the task uses. */
-export async function top(call: PluginCall): Promise<number> {
-  return await onNode(call, 'stats', [], []);
-}
-
-/** Runs the client in the agent's pod on the task's node, on this terminal. */
-async function onNode(
-  { kubectl, flags, name }: PluginCall,
-  verb: string,
-  keys: readonly string[],
-  command: readonly string[],
-  verbFlags: readonly string[] = [],
-): Promise<number> {
-  const task = await readNodeTask(kubectl, name);
-  const namespace = flags.text('agentNamespace') ?? defaultAgentNamespace;
-  const pod = await agentPod(kubectl, task.spec.nodeName, namespace);
-  const inner = verb === 'exec' ? [...keys, nameOnNode(task), ...command] : [...verbFlags, nameOnNode(task)];
-  return await kubectl.here(['exec', ...keys, pod, '--', 'runlet', verb, ...inner], namespace);
 }

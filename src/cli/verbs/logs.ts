@@ -35,7 +35,7 @@ export function sinceOf(text: string | undefined, nowMs: number): number {
 const lineEnd = 0x0a;
 
 /** Puts the time before each line, not before the further parts of a long one. */
-class LogPrinter {
+export class LogPrinter {
   readonly #timestamps: boolean;
   readonly #inLine = new Set<string>();
 

@@ -55,6 +55,13 @@ export class KubernetesClient {
     return await this.#call({ method: 'GET', path, ...(accept ? { accept } : {}) }, rest);
   }
 
+  /** The same with the server's own time, wall clock in whole seconds; our own clock's where the server does not say. */
+  async getTimed(path: string, options: CallOptions = {}): Promise<{ value: unknown; serverNowMs: number }> {
+    const { value, date } = await this.#answer({ method: 'GET', path }, options);
+    const serverNowMs = Date.parse(date ?? '');
+    return { value, serverNowMs: Number.isNaN(serverNowMs) ? this.#clock.nowMs() : serverNowMs };
+  }
+
   async create(path: string, object: unknown, options: CallOptions = {}): Promise<unknown> {
     const body = JSON.stringify(object);
     return await this.#call({ method: 'POST', path, body, contentType: 'application/json' }, options);
@@ -108,7 +115,11 @@ export class KubernetesClient {
     return answer.body;
   }
 
-  async #call(request: Omit<TransportRequest, 'signal'>, { query, signal }: CallOptions): Promise<unknown> {
+  async #call(request: Omit<TransportRequest, 'signal'>, options: CallOptions): Promise<unknown> {
+    return (await this.#answer(request, options)).value;
+  }
+
+  async #answer(request: Omit<TransportRequest, 'signal'>, { query, signal }: CallOptions): Promise<Answered> {
     const path = withQuery(request.path, query);
     const what = `${request.method} ${request.path}`;
     return await retry(async () => await this.#once(what, { ...request, path }, signal), {
@@ -121,13 +132,13 @@ export class KubernetesClient {
     });
   }
 
-  async #once(what: string, request: Omit<TransportRequest, 'signal'>, signal?: AbortSignal): Promise<unknown> {
+  async #once(what: string, request: Omit<TransportRequest, 'signal'>, signal?: AbortSignal): Promise<Answered> {
     using deadline = withDeadline(signal, callTimeoutMs, what);
     const answer = await this.#measured({ ...request, signal: deadline.signal });
     if (answer.status < 200 || answer.status > 299) throw await this.#failure(what, answer, deadline.signal);
     const text = await readAll(what, answer, deadline.signal);
     try {
-      return JSON.parse(text);
+      return { value: JSON.parse(text) as unknown, date: answer.date };
     } catch (error) {
       throw new MalformedError(`${what}: the answer is not JSON`, { cause: error });
     }
@@ -151,6 +162,12 @@ export class KubernetesClient {
     const body = await readAll(what, answer, signal).catch(() => '');
     return toKubernetesError(what, { status: answer.status, body, retryAfter: answer.retryAfter });
   }
+}
+
+/** What an answer holds, and when the server gave it. */
+interface Answered {
+  readonly value: unknown;
+  readonly date: string | undefined;
 }
 
 /** Whether the server said that it did nothing now and may be asked again soon. */

@@ -20,6 +20,8 @@ export interface TransportRequest {
 export interface TransportAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  /** The server's time, as HTTP has it; absent where it does not say. */
+  readonly date?: string | undefined;
   readonly body: Dispatcher.ResponseData['body'];
 }
 
@@ -84,11 +86,11 @@ export class Transport implements AsyncDisposable {
         },
         ...(body === undefined ? {} : { body }),
       });
-      const retryAfter = answer.headers['retry-after'];
       return {
         status: answer.statusCode,
         body: answer.body,
-        retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+        retryAfter: headerOf(answer, 'retry-after'),
+        date: headerOf(answer, 'date'),
       };
     } catch (error) {
       throw connectionError(`${method} ${this.#access.server}${path.split('?')[0]}`, error, signal);
@@ -126,6 +128,11 @@ interface Credentials {
   readonly token: string | undefined;
   readonly agent: Agent;
   readonly readAtMs: number;
+}
+
+function headerOf({ headers }: Dispatcher.ResponseData, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
 }
 
 /** Reads nothing more of an answer. */

@@ -8,7 +8,11 @@ export const execMark = 'RUNLET_EXEC_UID';
  * The process of an exec: the task's own with another program, so that it is the same user with the same capabilities, limits
  * and profiles, and never gains rights that the task could not. Pure.
  */
-export function execProcessSpec(task: ProcessSpec, spec: ExecSpec, uid: string): ProcessSpec {
+export function execProcessSpec(
+  task: ProcessSpec,
+  spec: Pick<ExecSpec, 'command' | 'env' | 'workingDir'>,
+  uid: string,
+): ProcessSpec {
   const { consoleSize: _, ...own } = task;
   const named = [...(spec.env ?? []), { name: execMark, value: uid }];
   const names = new Set(named.map(({ name }) => name));
