@@ -38,6 +38,7 @@ export async function startSimulatedAgent(options: SimulatedAgentOptions): Promi
     config: {
       ...{ kubeconfig, nodeName, root, logDir: join(root, 'logs'), policy: undefined },
       ...{ podSecurityDefault: 'baseline', defaultPidsLimit: 2048, metricsAuth: 'none', metricsAllow: [] },
+      ...{ checkpointMaxCount: 100, checkpointMaxSize: 2 ** 30, checkpointKeep: 0 },
     },
     core: {
       ...{ tasks, clock, making, machine: () => wholeMachine },

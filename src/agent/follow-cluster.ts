@@ -32,6 +32,9 @@ export interface ClusterFollowing extends Pick<Following, 'log' | 'metrics'> {
     | 'logDir'
     | 'podSecurityDefault'
     | 'defaultPidsLimit'
+    | 'checkpointMaxCount'
+    | 'checkpointMaxSize'
+    | 'checkpointKeep'
     | 'metricsAuth'
     | 'metricsAllow'
   >;
@@ -69,6 +72,11 @@ export async function followCluster({ config, core, log, metrics }: ClusterFollo
     records: new JsonRecords(join(config.root, 'records', 'one-shots'), (error) =>
       log.error({ err: error }, 'a record cannot be read; it is left as it is'),
     ),
+    retention: {
+      maxCount: config.checkpointMaxCount,
+      maxBytes: config.checkpointMaxSize,
+      keepMs: config.checkpointKeep,
+    },
     imageIdOf: (namespace, name) => cluster.statusOf({ namespace, name })?.imageID,
     metrics: metrics.client,
   });

@@ -72,6 +72,21 @@ export const settings = {
     default: '24h',
     meaning: 'How long logs outlive the object that they belong to.',
   }),
+  checkpointMaxCount: setting(wholeNumber(0, 100_000), {
+    placeholder: 'N',
+    default: 100,
+    meaning: 'Most checkpoints of NodeTasks that the node keeps; the oldest go first.',
+  }),
+  checkpointMaxSize: setting(bytes, {
+    placeholder: 'SIZE',
+    default: '20Gi',
+    meaning: 'Most disk space that checkpoints of NodeTasks take together; the oldest go first.',
+  }),
+  checkpointKeep: setting(duration, {
+    placeholder: 'TIME',
+    default: '0',
+    meaning: 'How long a checkpoint of a NodeTask is kept; 0 is for ever.',
+  }),
   logLevel: setting(oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent'), {
     placeholder: 'LEVEL',
     default: 'info',

@@ -64,7 +64,7 @@ seccompProfile:
 {{- define "runlet.agentConfig" -}}
 {{- $agent := .Values.agent -}}
 kubernetes: true
-{{- range $name := list "address" "root" "state" "logDir" "logMaxSize" "logMaxFiles" "logKeep" "logLevel" "logFormat" "runtime" "conmon" "criu" "cgroupParent" "cgroupDriver" "rootfsAllow" "hostPathAllow" "podSecurityDefault" "defaultPidsLimit" "streamAddress" "metricsAddress" "metricsProfile" "metricsAuth" "metricsAllow" }}
+{{- range $name := list "address" "root" "state" "logDir" "logMaxSize" "logMaxFiles" "logKeep" "checkpointMaxCount" "checkpointMaxSize" "checkpointKeep" "logLevel" "logFormat" "runtime" "conmon" "criu" "cgroupParent" "cgroupDriver" "rootfsAllow" "hostPathAllow" "podSecurityDefault" "defaultPidsLimit" "streamAddress" "metricsAddress" "metricsProfile" "metricsAuth" "metricsAllow" }}
 {{- $value := index $agent $name }}
 {{- if not (or (kindIs "invalid" $value) (eq (toString $value) "") (eq (toString $value) "[]")) }}
 {{ $name }}: {{ if kindIs "float64" $value }}{{ int64 $value }}{{ else }}{{ toJson $value }}{{ end }}

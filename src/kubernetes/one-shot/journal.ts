@@ -57,6 +57,12 @@ export class Journal {
     await this.#put({ ...before, outcome: { ...outcome, finishedAtMs: this.#clock.nowMs() } });
   }
 
+  /** Writes down that a checkpoint's data are to go. */
+  async evict(uid: string, why: string): Promise<void> {
+    const record = this.get(uid);
+    if (record) await this.#put({ ...record, evicted: { atMs: this.#clock.nowMs(), why } });
+  }
+
   /** The object is gone. */
   async forget(uid: string): Promise<void> {
     await this.#records.remove(uid);

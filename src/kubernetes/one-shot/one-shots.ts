@@ -17,12 +17,14 @@ import { objectKey, type NodeTaskSource } from '../reconcile/source.ts';
 import { WorkQueue } from '../reconcile/work-queue.ts';
 import { act, type ActContext } from './act.ts';
 import { checkpointPath } from './checkpoint-folder.ts';
+import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import { Journal } from './journal.ts';
 import { planOneShot, type OneShotPlan, type Target } from './plan.ts';
 import { failed, type OneShotRecord } from './record.ts';
 import type { Asked, OneShotRequest } from './request.ts';
 import { oneShotResources, parseRequestKey, requestKey, RequestSource } from './request-source.ts';
 import { savedTask } from './restore.ts';
+import type { RetentionLimits } from './retention.ts';
 import { endLeftExec, ObjectGoneError } from './run-exec.ts';
 import { oneShotKinds, type OneShotKind } from './schema.ts';
 import { oneShotStatus } from './status.ts';
@@ -37,6 +39,8 @@ export interface OneShotOptions extends ActContext {
   readonly records: Records<OneShotRecord>;
   /** `imageID` of a NodeTask's status. */
   readonly imageIdOf: (namespace: string, taskName: string) => string | undefined;
+  /** How many checkpoints the node keeps. */
+  readonly retention: RetentionLimits;
   readonly log: Log;
   readonly metrics?: ClientMetrics;
 }
@@ -51,6 +55,7 @@ export class OneShots implements AsyncDisposable {
   readonly #options: OneShotOptions;
   readonly #journal: Journal;
   readonly #source: RequestSource;
+  readonly #keeper: CheckpointKeeper;
   readonly #queue: WorkQueue;
   readonly #controller: Controller;
   readonly #writers: Readonly<Record<OneShotKind, { readonly statuses: StatusWriter; readonly objects: ObjectWriter }>>;
@@ -69,6 +74,11 @@ export class OneShots implements AsyncDisposable {
     const { clock, log, client, nodeName, metrics } = options;
     this.#journal = new Journal(options.records, clock);
     this.#queue = new WorkQueue({ clock });
+    this.#keeper = new CheckpointKeeper({
+      ...{ journal: this.#journal, clock, log },
+      ...{ tasks: options.tasks, root: options.root, limits: options.retention },
+      onEvicted: (record) => this.#queue.add(requestKey(record.kind, objectKey(record))),
+    });
     this.#background = new TaskGroup((error) => log.error({ err: error }, 'a request of a node’s task failed'));
     this.#source = new RequestSource({
       ...{ client, nodeName, clock, log },
@@ -93,10 +103,12 @@ export class OneShots implements AsyncDisposable {
   async start(): Promise<void> {
     const { source, tasks } = this.#options;
     await this.#journal.load();
+    await this.#keeper.recover();
     this.#subscriptions.use(source.subscribe(() => this.#lookAtWaiting()));
     this.#subscriptions.use(tasks.events.subscribe(() => this.#lookAtWaiting()));
     this.#source.run(this.#stop.signal, this.#background);
     this.#controller.start();
+    this.#background.spawn(() => this.#keeper.look());
   }
 
   /**
@@ -107,14 +119,21 @@ export class OneShots implements AsyncDisposable {
     const { namespace } = task.metadata;
     const name = task.spec.restoreFrom?.checkpointName ?? '';
     const request = this.#source.get('NodeTaskCheckpoint', { namespace, name });
-    const outcome = request && this.#journal.get(request.uid)?.outcome;
-    return await savedTask({ root: this.#options.root, name, request, outcome }, task, imageDigest);
+    const uid = request?.uid ?? '';
+    const outcome = this.#journal.get(uid)?.outcome;
+    using lent = new DisposableStack();
+    lent.use(this.#keeper.lend(uid));
+    const evicted = this.#keeper.evicted(uid);
+    const saved = await savedTask({ root: this.#options.root, name, request, outcome, evicted }, task, imageDigest);
+    const kept = lent.move();
+    return { ...saved, release: () => kept.dispose() };
   }
 
   /** Lets checkpoints that are under way come to their end; execs run on, and the next agent ends them. */
   async [Symbol.asyncDispose](): Promise<void> {
     const leaving = new UnavailableError('the agent is stopping');
     this.#subscriptions.dispose();
+    this.#keeper[Symbol.dispose]();
     this.#stop.abort(leaving);
     for (const running of this.#running.values()) running.abort(leaving);
     await this.#controller[Symbol.asyncDispose]();
@@ -215,6 +234,7 @@ export class OneShots implements AsyncDisposable {
         });
       });
       this.#event(request, asked, taskUID);
+      if (asked.kind === 'NodeTaskCheckpoint') await this.#keeper.look();
     } finally {
       this.#running.delete(request.uid);
       this.#queue.add(key);

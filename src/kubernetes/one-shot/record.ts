@@ -29,6 +29,8 @@ export interface OneShotRecord extends ObjectIdentity {
   /** Absent when it ended without having begun. */
   readonly begunAtMs?: number;
   readonly outcome?: Outcome & { readonly finishedAtMs: number };
+  /** Of a checkpoint: when its data went for want of room or time, and for which limit; on disk before they are removed. */
+  readonly evicted?: { readonly atMs: number; readonly why: string };
 }
 
 /** Succeeded, Failed or Unknown in one line. */

@@ -33,6 +33,8 @@ export interface NamedCheckpoint {
   readonly request: OneShotRequest | undefined;
   /** How it ended; undefined while it has not. */
   readonly outcome: Pick<Outcome, 'state' | 'reason' | 'message'> | undefined;
+  /** Why its data have gone. */
+  readonly evicted?: string | undefined;
 }
 
 /**
@@ -52,6 +54,7 @@ export async function savedTask(
   if (state === undefined) throw new UnavailableError(about('is not finished: waiting for its end'));
   const gone = (why: string) => new TerminalError('RestoreRefused', about(`${why}; name another one in a new object`));
   if (state !== 'Succeeded') throw gone(`has no data: it is ${state} (${outcome?.reason ?? 'by its status'})`);
+  if (checkpoint.evicted !== undefined) throw gone(`was evicted: ${checkpoint.evicted}`);
   const folder = join(checkpoint.root, checkpointPath(request));
   const manifest = await readManifest(folder);
   if (manifest?.uid !== request.uid) throw gone('has no data on this node any more');

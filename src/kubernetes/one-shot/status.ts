@@ -69,6 +69,13 @@ function conditionsOf(
   why: Waiting,
 ): readonly OneShotCondition[] {
   const { outcome } = record ?? {};
+  const available = (evicted: OneShotRecord['evicted']): OneShotCondition =>
+    evicted
+      ? {
+          ...condition('Available', 'False', evicted.atMs),
+          ...{ reason: 'Evicted', message: `Its data were removed: ${evicted.why}.` },
+        }
+      : condition('Available', 'True', outcome?.finishedAtMs ?? createdAtMs);
   const condition = (type: OneShotCondition['type'], status: OneShotCondition['status'], atMs: number) => ({
     ...{ type, status, reason: why.reason, message: why.message },
     ...{ observedGeneration: generation, lastTransitionTime: toTime(atMs) },
@@ -79,6 +86,6 @@ function conditionsOf(
   return [
     condition('Finished', 'True', finishedAtMs),
     condition('Succeeded', success[state], state === 'Unknown' ? createdAtMs : finishedAtMs),
-    ...(kind === 'NodeTaskCheckpoint' && state === 'Succeeded' ? [condition('Available', 'True', finishedAtMs)] : []),
+    ...(kind === 'NodeTaskCheckpoint' && state === 'Succeeded' ? [available(record?.evicted)] : []),
   ];
 }

@@ -45,6 +45,8 @@ export interface SavedTask {
   readonly images: string;
   /** Folder of what the task had written on top of its image; absent when that was nothing. */
   readonly layer?: string;
+  /** Told when the task is made, or is not to be: from here the task itself says that it needs it. */
+  readonly release?: () => void;
   /** Whether its processes have the rights that this specification gives. Throws TerminalError (`RestoreRefused`). */
   check(spec: RuntimeSpec): void;
 }

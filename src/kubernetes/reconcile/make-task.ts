@@ -49,6 +49,8 @@ async function makeTask(
   const asked = await source.podSecurityLevel(object.namespace);
   const level = policy?.levelOf(object.namespace, asked) ?? asked;
   const saved = await checkpointOf(context, task, job, digest);
+  using undo = new DisposableStack();
+  undo.defer(() => saved?.release?.());
   const make = () =>
     making.make(underLevel(pulled, level), {
       ref: toTaskRef(object),
