@@ -128,14 +128,15 @@ another address the agent does not start without a certificate (\`--metrics-tls-
   Prometheus comes again by itself. \`runlet_certificate_expiry_timestamp_seconds\` is there for an alert.
 - At most 128 connections are open; one more ends the oldest, so that nobody can keep scrapers out by opening many.
 
-A scrape over TLS with a token, or with a certificate of a client:
+A scrape over TLS with a token, or with a certificate of a client; for \`jwt\` the file is that of a projected volume
+(\`serviceAccountToken\` with \`audience: runlet\`):
 
 \`\`\`yaml
 scrape_configs:
   - job_name: runlet
     scheme: https
     tls_config: { ca_file: ca.crt } # for mtls also cert_file and key_file
-    authorization: { credentials_file: /var/run/secrets/kubernetes.io/serviceaccount/token } # for kubernetes and jwt
+    authorization: { credentials_file: /var/run/secrets/kubernetes.io/serviceaccount/token } # not for mtls
     static_configs: [{ targets: ["node1:9620"] }]
 \`\`\`
 

@@ -192,6 +192,12 @@ export const alertCases: Readonly<Record<string, AlertCase>> = {
     labels: taskLabels,
     at: '30m',
   },
+  RunletCertificateEnds: {
+    loud: { [`runlet_certificate_expiry_timestamp_seconds{use="server",${agent}}`]: '604800x120' },
+    quiet: { [`runlet_certificate_expiry_timestamp_seconds{use="client-ca",${agent}}`]: '700000x120' },
+    labels: { use: 'server', ...agentLabels },
+    at: '90m',
+  },
   RunletPausedTooLong: {
     loud: { [`runlet_task_state{state="paused",${task}}`]: '1x120' },
     quiet: {
