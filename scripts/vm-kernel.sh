@@ -5,8 +5,11 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
+# A disk, a network card and layers of root file systems are what the tests need beyond what is built in; in the order in which they are loaded.
+modules='virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk failover net_failover virtio_net overlay'
+
 target="$(cache_folder)/vm-kernel"
-if [ -e "$target/vmlinuz" ]; then
+if [ "$(cat "$target/wanted" 2>/dev/null)" = "$modules" ]; then
   echo "$target"
   exit 0
 fi
@@ -39,8 +42,7 @@ for deb in "$work"/*.deb; do dpkg -x "$deb" "$work/root"; done
 
 mkdir "$work/made" "$work/made/modules"
 cp "$work/root/boot/vmlinuz-$version" "$work/made/vmlinuz"
-# A disk is all that the tests need beyond what is built in; in the order in which they are loaded.
-for module in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do
+for module in $modules; do
   file=$(find "$work/root" -name "$module.ko*" | head -n 1)
   [ -n "$file" ] || continue # built in
   case $file in
@@ -50,6 +52,7 @@ for module in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev vir
   esac
 done
 echo "$version" >"$work/made/version"
+echo "$modules" >"$work/made/wanted"
 rm -rf "$target"
 mv "$work/made" "$target"
 echo "$target"

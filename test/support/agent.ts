@@ -100,6 +100,7 @@ export function makeAgentNode(program = main): AgentNode {
   };
   return {
     ...node,
+    program,
     start: async (options = {}) => {
       const { child, logFile } = launch(options);
       const agent = new RunningAgent(node, child, logFile);

@@ -68,7 +68,7 @@ export class CliProcess implements AsyncDisposable {
 
 /** Starts the program against the node's agent. */
 export function startCli(node: TestNode, argv: readonly string[]): CliProcess {
-  return new CliProcess(process.execPath, [main, ...argv], { RUNLET_ADDRESS: node.socket });
+  return new CliProcess(process.execPath, [node.program ?? main, ...argv], { RUNLET_ADDRESS: node.socket });
 }
 
 /** Runs it to its end with this input; stdout and stderr apart. */
@@ -93,7 +93,7 @@ export function startOnTerminal(
   argv: readonly string[],
   around: { readonly before?: string; readonly after?: string } = {},
 ): CliProcess {
-  return onTerminal([process.execPath, main, ...argv], { RUNLET_ADDRESS: node.socket }, around);
+  return onTerminal([process.execPath, node.program ?? main, ...argv], { RUNLET_ADDRESS: node.socket }, around);
 }
 
 /** The same of any program. */

@@ -20,6 +20,8 @@ export interface TestNode {
   readonly hierarchy: Hierarchy;
   /** A plain root file system with busybox. */
   readonly rootfs: string;
+  /** The program that its agents and clients are, where it is not that of the sources. */
+  readonly program?: string;
   /** The processes that this node's agents have started and that still run. */
   running(): readonly number[];
   /** What a test that ended well may not leave behind. */

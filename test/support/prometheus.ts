@@ -22,13 +22,16 @@ export interface PrometheusOptions {
   readonly target: string;
   /** More of its `scrape_config`, such as `scheme` and `tls_config`. */
   readonly scrape?: Readonly<Record<string, unknown>>;
+  /** Seconds from one scrape to the next; 1 by default. */
+  readonly intervalSeconds?: number;
 }
 
-/** Starts one that scrapes an endpoint each second, in the job `runlet`. */
-export async function startPrometheus({ folder, target, scrape = {} }: PrometheusOptions): Promise<TestPrometheus> {
+/** Starts one that scrapes an endpoint, in the job `runlet`. */
+export async function startPrometheus(options: PrometheusOptions): Promise<TestPrometheus> {
+  const { folder, target, scrape = {}, intervalSeconds = 1 } = options;
   mkdirSync(folder, { recursive: true });
   const config = {
-    global: { scrape_interval: '1s' },
+    global: { scrape_interval: `${intervalSeconds}s`, scrape_timeout: `${intervalSeconds}s` },
     scrape_configs: [{ job_name: 'runlet', static_configs: [{ targets: [target] }], ...scrape }],
   };
   const file = join(folder, 'prometheus.yaml');

@@ -1,20 +1,51 @@
-/** Runs in the virtual machine: drives the core and its metrics on the unified hierarchy and reports on the console. */
+/** Runs in the virtual machine: drives the built program, agent and client, on the unified hierarchy and reports on the console. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { KeptFiles } from '#host/kept-files.ts';
-import type { RuntimeSpec } from '#oci/runtime-spec.ts';
-import type { Task } from '#task/task.ts';
-import { measuredNode, type MeasuredNode } from '../../support/metrics.ts';
-import { eventually, makeTestNode, type TestNode } from '../../support/node.ts';
-import { spec } from '../../support/runtime.ts';
+import { createInterface } from 'node:readline';
+import { makeAgentNode, type RunningAgent } from '../../support/agent.ts';
+import { cli } from '../../support/cli-process.ts';
+import { parseScrape, type Scrape } from '../../support/metrics.ts';
+import { eventually } from '../../support/node.ts';
+import { Scraper } from '../../support/scraper.ts';
+import { endpointPort } from './port.ts';
 
-const node = makeTestNode();
+const node = makeAgentNode('/app/dist/runlet.js');
+const file = (name: string) => join('/app/files', name);
+const scraper = new Scraper({
+  ca: file('servers.crt'),
+  certificate: { cert: file('guest.crt'), key: file('guest.key') },
+});
+const host = createInterface({ input: process.stdin });
 
 function report(name: string, value: unknown): void {
-  const json = JSON.stringify({ name, value }, (_key, each: unknown) =>
-    typeof each === 'bigint' ? Number(each) : each,
-  );
-  process.stdout.write(`@report ${json}\n`);
+  process.stdout.write(`@report ${JSON.stringify({ name, value })}\n`);
+}
+
+/** Runs the client to its end; fails with what it said unless it ends well. */
+async function runlet(...argv: string[]): Promise<string> {
+  const { status, stdout, stderr } = await cli(node, argv);
+  if (status !== 0) throw new Error(`runlet ${argv.join(' ')} ended with ${status}: ${stderr}`);
+  return stdout;
+}
+
+/** How a task ended, as the client shows it. */
+async function exitOf(id: string): Promise<unknown> {
+  const { task } = JSON.parse(await runlet('inspect', id)) as { readonly task: { readonly exit?: object } };
+  return task.exit;
+}
+
+async function startAgent(): Promise<RunningAgent> {
+  return await node.start({
+    flags: [
+      ...['--metrics-profile', 'full', '--metrics-address', `0.0.0.0:${endpointPort}`, '--metrics-auth', 'mtls'],
+      ...['--metrics-tls-cert', file('guest-server.crt'), '--metrics-tls-key', file('guest-server.key')],
+      ...['--metrics-client-ca', file('clients.crt')],
+    ],
+  });
+}
+
+async function scrape(): Promise<Scrape> {
+  return parseScrape((await scraper.ask(`https://127.0.0.1:${endpointPort}/metrics`)).body);
 }
 
 /** The files of a task's cgroup as the kernel has them. */
@@ -32,9 +63,14 @@ function fileEntry(folder: string, name: string): [string, string][] {
   }
 }
 
+/** The one process of a task, as the kernel has it: asking the client takes seconds here. */
+function pidOf(id: string): number {
+  return Number(filesOf(id)['cgroup.procs']);
+}
+
 /** Every series of one task: its own labels after the name, the value as it is written. */
-async function seriesOf(measured: MeasuredNode, id: string): Promise<Record<string, string>> {
-  const { text } = await measured.scrape();
+async function seriesOf(id: string): Promise<Record<string, string>> {
+  const { text } = await scrape();
   const own = `namespace="default",task="${id}"`;
   const lines = text.split('\n').filter((line) => line.startsWith('runlet_task_') && line.includes(`{${own}`));
   return Object.fromEntries(
@@ -46,107 +82,132 @@ async function seriesOf(measured: MeasuredNode, id: string): Promise<Record<stri
   );
 }
 
-function withLimits(args: readonly string[], resources: object, from: TestNode = node): Partial<RuntimeSpec> {
-  const { linux } = spec(from, args);
-  return { linux: { ...linux, resources } };
+/** Makes and starts a task of the node's busybox that runs a script. */
+async function start(id: string, script: string, ...flags: string[]): Promise<void> {
+  await runlet('run', '-d', '--name', id, ...flags, '--rootfs', node.rootfs, 'sh', '-c', script);
 }
 
-const shell = (script: string) => ['/bin/sh', '-c', script];
-
-/** Keeps a CPU busy, then sleeps, so that its numbers stand still. */
-const burnThenSleep = shell('i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exec sleep 100000');
-
-async function asleep(task: Task): Promise<void> {
+async function asleep(id: string): Promise<void> {
   await eventually(
-    () => readFileSync(`/proc/${task.pid}/cmdline`, 'utf8'),
+    () => readFileSync(`/proc/${pidOf(id)}/cmdline`, 'utf8'),
     (line) => line.startsWith('sleep'),
     'the task sleeps',
   );
 }
 
-/** Numbers of a task at rest, beside the kernel's files, and a pause and a resume of it. */
-async function statistics(measured: MeasuredNode): Promise<void> {
-  const limits = { memory: { limit: 64 * 1024 * 1024 }, pids: { limit: 50 }, cpu: { quota: 50_000, period: 100_000 } };
-  const task = await measured.run('calm', burnThenSleep, withLimits(burnThenSleep, limits));
-  await asleep(task);
-  await task.pause();
+/** Numbers of a task at rest, beside the kernel's files, and a pause, a resume and an update of it. */
+async function statistics(): Promise<void> {
+  // Keeps a CPU busy, then sleeps, so that its numbers stand still.
+  const script = 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exec sleep 100000';
+  await start('calm', script, '--memory', '64Mi', '--pids', '50', '--cpu', '500m');
+  await asleep('calm');
+  const states = async () => {
+    const now = await seriesOf('calm');
+    const shown = ['state{state="running"}', 'state{state="paused"}', 'frozen'].map(
+      (name) => now[`runlet_task_${name}`],
+    );
+    return [filesOf('calm')['cgroup.events'], ...shown];
+  };
+  await runlet('pause', 'calm');
   const files = filesOf('calm');
-  const series = await seriesOf(measured, 'calm');
-  report('statistics', { files, series, after: filesOf('calm') });
-  const frozen = [filesOf('calm')['cgroup.events'], task.stats('full')?.group];
-  await task.resume();
-  report('pause', { frozen, thawed: [filesOf('calm')['cgroup.events'], task.stats('full')?.group] });
-  await task.update({
-    memory: { limit: 96 * 1024 * 1024 },
-    cpu: { quota: 25_000, period: 100_000 },
-    pids: { limit: 60 },
-  });
-  report('update', { files: filesOf('calm'), series: await seriesOf(measured, 'calm') });
+  const series = await seriesOf('calm');
+  const usage = JSON.parse(await runlet('stats', 'calm', '--sample', '0', '-o', 'json')) as unknown;
+  report('statistics', { files, series, usage, after: filesOf('calm') });
+  const frozen = await states();
+  await runlet('resume', 'calm');
+  report('pause', { frozen, thawed: await states() });
+  await runlet('update', 'calm', '--memory', '96Mi', '--cpu', '250m', '--pids', '60');
+  report('update', { files: filesOf('calm'), series: await seriesOf('calm') });
 }
 
-/** A task that wants more CPU than it may have. */
-async function throttling(measured: MeasuredNode): Promise<void> {
-  const args = shell('while :; do :; done');
-  const task = await measured.run('busy', args, withLimits(args, { cpu: { quota: 10_000, period: 100_000 } }));
+/** A task that goes on while its agent is killed and another one takes it over. */
+async function takenOver(): Promise<void> {
+  const before = { pid: pidOf('calm'), series: await seriesOf('calm') };
+  await agent.stop('SIGKILL');
+  agent = await startAgent();
+  report('taken over', { before, after: { pid: pidOf('calm'), series: await seriesOf('calm') } });
+}
+
+/** A task that wants more CPU than it may have; another one of its kind goes on. */
+async function throttling(): Promise<void> {
+  for (const id of ['busy', 'going-on']) await start(id, 'while :; do :; done', '--cpu', '100m');
   await eventually(
-    () => task.stats()?.cpu?.throttledPeriods ?? 0n,
-    (periods) => periods >= 5n,
+    async () => Number((await seriesOf('busy'))['runlet_task_cpu_cfs_throttled_periods_total']),
+    (periods) => periods >= 5,
     'the task is throttled',
   );
-  await task.pause();
-  report('throttling', { files: filesOf('busy'), series: await seriesOf(measured, 'busy') });
-  await task.resume();
-  await task.kill(9);
-  report('throttling exit', { ...(await task.wait()) });
+  await runlet('pause', 'busy');
+  report('throttling', { files: filesOf('busy'), series: await seriesOf('busy') });
+  await runlet('resume', 'busy');
+  await runlet('kill', '-s', 'KILL', 'busy');
+  await cli(node, ['wait', 'busy']);
+  report('throttling exit', await exitOf('busy'));
 }
 
 /** A task that wants more memory than it may have. */
-async function outOfMemory(measured: MeasuredNode): Promise<void> {
-  const args = shell('dd if=/dev/zero of=/dev/null bs=128M count=1');
-  const task = await measured.run(
-    'greedy',
-    args,
-    withLimits(args, { memory: { limit: 32 * 1024 * 1024, swap: 32 * 1024 * 1024 } }),
-  );
-  const exit = await task.wait();
-  const { text } = await measured.scrape();
+async function outOfMemory(): Promise<void> {
+  const script = 'dd if=/dev/zero of=/dev/null bs=128M count=1';
+  const argv = ['run', '--name', 'greedy', '--memory', '32Mi', '--rootfs', node.rootfs, 'sh', '-c', script];
+  const { status } = await cli(node, argv);
+  const { text, value } = await scrape();
   report('out of memory', {
-    exit,
-    counted: task.oomKills,
+    status,
+    exit: await exitOf('greedy'),
+    counted: value('runlet_task_oom_kills_total{namespace="default",task="greedy"}') ?? null,
     finished: text.split('\n').filter((line) => line.startsWith('runlet_finished_')),
-    series: await seriesOf(measured, 'greedy'),
+    series: await seriesOf('greedy'),
   });
 }
 
 /** A task that reads and writes known amounts on the disk. */
-async function disk(measured: MeasuredNode): Promise<void> {
-  const [major = 0, minor = 0] = readFileSync('/sys/block/vda/dev', 'utf8').trim().split(':').map(Number);
-  const args = shell(
-    'dd if=/dev/vda of=/dev/null bs=1M count=8 && dd if=/dev/zero of=/dev/vda bs=1M count=4 seek=16 conv=fsync && exec sleep 100000',
-  );
-  const { linux } = spec(node, args);
-  const devices = [{ path: '/dev/vda', type: 'b', major, minor, fileMode: 0o600 }];
-  const task = await measured.run('disk', args, {
-    linux: { ...linux, devices, resources: { devices: [{ allow: true, access: 'rwm' }] } },
-  });
-  await asleep(task);
-  report('disk', { files: filesOf('disk'), series: await seriesOf(measured, 'disk') });
+async function disk(): Promise<void> {
+  const script = [
+    'dd if=/dev/vda of=/dev/null bs=1M count=8',
+    'dd if=/dev/zero of=/dev/vda bs=1M count=4 seek=16 conv=fsync',
+    'exec sleep 100000',
+  ].join(' && ');
+  await start('disk', script, '--privileged');
+  await asleep('disk');
+  report('disk', { files: filesOf('disk'), series: await seriesOf('disk') });
 }
 
-// Nothing else keeps the program alive while it waits for the end of a task.
-const alive = setInterval(() => {}, 1_000);
-{
-  await using measured = await measuredNode(node, { profile: 'full' });
-  for (const step of [statistics, throttling, outOfMemory, disk]) {
-    try {
-      await step(measured);
-    } catch (error) {
-      report(`${step.name} failed`, String(error instanceof Error ? error.stack : error));
-    }
-  }
+/** Says that all is at rest but for one task, and goes on when the host has seen enough. */
+async function watched(): Promise<void> {
+  const files = Object.fromEntries(['calm', 'disk', 'going-on'].map((id) => [id, filesOf(id)]));
+  const next = new Promise<void>((resolve) => host.once('line', () => resolve()));
+  report('watched', files);
+  await next;
 }
-report('files kept open', KeptFiles.count);
-report('leftovers', node.leftovers());
+
+/** All tasks are removed and the agent leaves. */
+async function end(): Promise<void> {
+  await runlet('rm', '-f', 'calm', 'busy', 'going-on', 'greedy', 'disk');
+  const { text, value, family } = await scrape();
+  report('finished', {
+    counted: text.split('\n').filter((line) => line.startsWith('runlet_finished_')),
+    tasks: family('runlet_task_info'),
+    keptFiles: value('runlet_kept_cgroup_files'),
+  });
+  report('agent', { status: await agent.stop('SIGTERM'), errors: errorsOf(agent) });
+  report('leftovers', node.leftovers());
+}
+
+function errorsOf(of: RunningAgent): readonly unknown[] {
+  return of.logLines().filter(({ level }) => Number(level) >= 50);
+}
+
+const started = Date.now();
+let agent = await startAgent();
+for (const step of [statistics, takenOver, throttling, outOfMemory, disk, watched, end]) {
+  try {
+    await step();
+  } catch (error) {
+    report(`${step.name} failed`, String(error instanceof Error ? error.stack : error));
+    report('log', agent.log().slice(-3000));
+  }
+  report(`${step.name} after`, Date.now() - started);
+}
+scraper[Symbol.dispose]();
 await node.clean();
 report('end', true);
-clearInterval(alive);
+host.close();

@@ -2,17 +2,21 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { rolldown } from 'rolldown';
+import config from '../../../rolldown.config.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
 /** Programs of this machine that the guest needs, with the libraries they are linked with. */
-const programs = ['/usr/sbin/runc', '/usr/bin/conmon'];
+const programs = [
+  '/usr/sbin/runc',
+  ...['conmon', 'flock', 'mount', 'umount', 'nsenter'].map((name) => `/usr/bin/${name}`),
+];
 
 /**
- * Makes the file system that the virtual machine starts from: busybox, runc, conmon, Node and the guest's program, which is
- * bundled from the sources as the agent is. Returns the archive's path.
+ * Makes the file system that the virtual machine starts from: busybox, runc, conmon, what the agent needs of util-linux, Node, the program as the project builds it
+ * and the guest's own, which drives it. `files` are copied into `/app/files`. Returns the archive's path.
  */
-export async function makeInitramfs(folder: string, kernel: string): Promise<string> {
+export async function makeInitramfs(folder: string, kernel: string, files: readonly string[]): Promise<string> {
   const image = join(folder, 'image');
   for (const name of [
     'bin',
@@ -42,6 +46,9 @@ export async function makeInitramfs(folder: string, kernel: string): Promise<str
   }
   writeFileSync(join(image, 'app/package.json'), '{"type":"module"}');
   await bundle(join(image, 'app'));
+  await buildProgram(join(image, 'app/dist'));
+  mkdirSync(join(image, 'app/files'));
+  for (const file of files) copyFileSync(file, join(image, 'app/files', basename(file)));
   copyFileSync(join(root, 'test/vm/guest/init'), join(image, 'init'));
   execFileSync('chmod', ['755', join(image, 'init')]);
   const archive = join(folder, 'initramfs');
@@ -62,6 +69,13 @@ function librariesOf(program: string): string[] {
 function copyInto(image: string, path: string): void {
   mkdirSync(join(image, dirname(path)), { recursive: true });
   copyFileSync(realpathSync(path), join(image, path));
+}
+
+/** What `npm run build` makes, elsewhere. */
+async function buildProgram(dir: string): Promise<void> {
+  await using build = await rolldown({ ...config, cwd: root, logLevel: 'silent' });
+  const [output] = [config.output].flat();
+  await build.write({ ...output, dir, sourcemap: false });
 }
 
 async function bundle(app: string): Promise<void> {
