@@ -1,15 +1,17 @@
 import { readLinkSync } from '#host/files.ts';
 import type { KernelText } from '#host/kernel-text.ts';
 import { countBetween, endOfWord, malformed } from './parse.ts';
-import type { InterfaceStats } from './stats.ts';
+import type { InterfaceCounts, InterfaceStats } from './stats.ts';
 
 /** The network's file among those of a cgroup; it lies elsewhere. */
 export const netDevFile = ['net/dev', 'standard'] as const;
 
 /** Lines of headings in `/proc/PID/net/dev`. */
 const headings = 2;
-/** Columns of a line after the interface's name; the first eight are received, the others sent. */
-const columns = 16;
+/** Columns of a line after the interface's name of what was received, and as many of what was sent. */
+const half = 8;
+/** The first of each half: bytes, packets, errors and dropped. */
+const told = 4;
 const space = 32;
 const colon = 58;
 
@@ -31,24 +33,20 @@ function parseInterface(text: KernelText, from: number, to: number): InterfaceSt
   while (end > from && text.at(end) !== colon) end -= 1;
   const begin = afterSpaces(text, from);
   if (begin >= end) throw malformed('a line of /proc/PID/net/dev', text, from, to);
-  const counts = parseColumns(text, end + 1, to);
-  if (counts.length < columns) throw malformed('a line of /proc/PID/net/dev', text, from, to);
-  const at = (column: number) => counts[column] ?? 0n;
-  return {
-    name: text.toString(begin, end),
-    receive: { bytes: at(0), packets: at(1), errors: at(2), dropped: at(3) },
-    transmit: { bytes: at(8), packets: at(9), errors: at(10), dropped: at(11) },
-  };
+  const counts: bigint[] = [];
+  let column = 0;
+  for (let at = afterSpaces(text, end + 1); at < to; column += 1) {
+    const after = endOfWord(text, at);
+    if (column % half < told) counts.push(countBetween(text, at, after));
+    at = afterSpaces(text, after);
+  }
+  if (column < 2 * half) throw malformed('a line of /proc/PID/net/dev', text, from, to);
+  return { name: text.toString(begin, end), receive: toCounts(counts, 0), transmit: toCounts(counts, told) };
 }
 
-function parseColumns(text: KernelText, from: number, to: number): readonly bigint[] {
-  const counts: bigint[] = [];
-  for (let begin = afterSpaces(text, from); begin < to;) {
-    const end = endOfWord(text, begin);
-    counts.push(countBetween(text, begin, end));
-    begin = afterSpaces(text, end);
-  }
-  return counts;
+function toCounts(counts: readonly bigint[], from: number): InterfaceCounts {
+  const [bytes = 0n, packets = 0n, errors = 0n, dropped = 0n] = counts.slice(from, from + told);
+  return { bytes, packets, errors, dropped };
 }
 
 function afterSpaces(text: KernelText, from: number): number {

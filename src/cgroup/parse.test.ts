@@ -6,6 +6,7 @@ import { blkioStats, parseBlkio, parseIoStat } from './io.ts';
 import { parseNetDev } from './network.ts';
 import {
   parseCount,
+  parseCounts,
   parseCpuMax,
   parseFlatKeyed,
   parseLimit,
@@ -29,6 +30,13 @@ describe('parseCount', () => {
 
   it.each(['', '-1', '1.5', '0x10', '1 2', '123456789012345678901'])('refuses %j', (text) => {
     expect(() => parseCount(textOf(text))).toThrow(MalformedError);
+  });
+});
+
+describe('parseCounts', () => {
+  it('reads one for each CPU', () => {
+    expect(parseCounts(textOf('76902925 0 18446744073709551615 \n'))).toEqual([76_902_925n, 0n, 2n ** 64n - 1n]);
+    expect(() => parseCounts(textOf('1 x\n'))).toThrow(MalformedError);
   });
 });
 
@@ -157,6 +165,7 @@ describe('parseNetDev', () => {
 describe('every parser', () => {
   const parsers = {
     parseCount,
+    parseCounts,
     parseLimit,
     parseFlatKeyed,
     parseV1MemoryLimit,

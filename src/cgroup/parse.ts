@@ -30,6 +30,17 @@ export function countBetween(text: KernelText, from: number, to: number): bigint
   return BigInt(length <= safeDigits ? value : text.toString(from, to));
 }
 
+/** Parses counts with a space behind each, as v1 writes one for each CPU. Throws MalformedError. */
+export function parseCounts(text: KernelText): readonly bigint[] {
+  const counts: bigint[] = [];
+  for (let from = 0; from < text.length;) {
+    const to = endOfWord(text, from);
+    if (to > from) counts.push(countBetween(text, from, to));
+    from = to + 1;
+  }
+  return counts;
+}
+
 /** Parses a v2 limit: a count or `max`. Throws MalformedError. */
 export function parseLimit(text: KernelText): Limit {
   return limitBetween(text, 0, endOfText(text));

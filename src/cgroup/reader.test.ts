@@ -7,6 +7,7 @@ import { openCgroupReader } from './reader.ts';
 import type { TaskStats } from './stats.ts';
 
 const fixtures = join(import.meta.dirname, '../../test/fixtures/cgroup-v2');
+const v1Fixtures = join(import.meta.dirname, '../../test/fixtures/cgroup-v1');
 
 let folder: string;
 beforeEach(() => {
@@ -65,6 +66,77 @@ describe('a reading of Linux 6.1’s files', () => {
     expect(basic?.cpu?.throttledPeriods).toBeGreaterThan(0n);
     expect(basic?.memory?.kinds).toBeUndefined();
     expect(knownParts(reader.read('standard'))).toContain('pressure');
+  });
+});
+
+function v1Folders(name: string): Readonly<Record<string, string>> {
+  const controllers = ['cpu', 'cpuacct', 'memory', 'blkio', 'pids', 'freezer', 'unified'];
+  return Object.fromEntries(controllers.map((controller) => [controller, join(v1Fixtures, name, controller)]));
+}
+
+function v1File(name: string, path: string): string {
+  return readFileSync(join(v1Fixtures, name, path), 'utf8');
+}
+
+function lineOf(text: string, name: string): bigint {
+  return BigInt(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? -1);
+}
+
+describe('a reading of Linux 6.18’s files of cgroup v1', () => {
+  it('has every number of a task at rest', () => {
+    using reader = openCgroupReader({ version: 1, dirs: v1Folders('linux-6.18-calm') }, { pageSizes: ['2MB'] });
+    const stats = reader.read('full');
+    const memory = v1File('linux-6.18-calm', 'memory/memory.stat');
+    const usageBytes = BigInt(v1File('linux-6.18-calm', 'memory/memory.usage_in_bytes'));
+    expect(stats).toMatchObject({
+      version: 1,
+      cpu: {
+        usageUsec: BigInt(v1File('linux-6.18-calm', 'cpuacct/cpuacct.usage')) / 1000n,
+        userUsec: BigInt(v1File('linux-6.18-calm', 'cpuacct/cpuacct.usage_user')) / 1000n,
+        systemUsec: BigInt(v1File('linux-6.18-calm', 'cpuacct/cpuacct.usage_sys')) / 1000n,
+        ...{ quotaUsec: 50_000n, periodUsec: 100_000n, throttledPeriods: 0n, shares: 1024n, burstPeriods: 0n },
+      },
+      memory: {
+        usageBytes,
+        workingSetBytes: usageBytes - lineOf(memory, 'total_inactive_file'),
+        limitBytes: 67_108_864n,
+        swapLimitBytes: 'unlimited',
+        ...{ swapBytes: 0n, oomKills: 0n, limitHits: 0n, lowBytes: 'unlimited' },
+        kinds: { anon: lineOf(memory, 'total_rss'), file: lineOf(memory, 'total_cache'), sock: 0n },
+        faults: { minor: lineOf(memory, 'total_pgfault'), major: 0n },
+        stat: { active_anon: lineOf(memory, 'total_active_anon') },
+      },
+      pids: { current: 1n, limit: 50n, limitHits: 0n },
+      io: { devices: [] },
+      group: { frozen: true },
+    });
+    expect(stats?.memory?.stat).not.toHaveProperty('hierarchical_memory_limit');
+    expect(stats?.memory?.kinds?.kernel).toBeGreaterThan(0n);
+    expect(stats?.cpu?.perCpuUsec).toHaveLength(2);
+    expect(stats?.pressure?.cpu?.waitingUsec).toBeGreaterThan(0n);
+    expect([stats?.pressure?.irq, stats?.hugetlb, stats?.network]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('has how often and how long a task was throttled', () => {
+    using reader = openCgroupReader({ version: 1, dirs: v1Folders('linux-6.18-throttled') }, { pageSizes: [] });
+    const stat = v1File('linux-6.18-throttled', 'cpu/cpu.stat');
+    const cpu = reader.read('basic')?.cpu;
+    expect(cpu?.throttledPeriods).toBeGreaterThan(0n);
+    expect(cpu).toMatchObject({
+      ...{ periods: lineOf(stat, 'nr_periods'), throttledPeriods: lineOf(stat, 'nr_throttled'), quotaUsec: 10_000n },
+      throttledUsec: lineOf(stat, 'throttled_time') / 1000n,
+    });
+  });
+
+  it('has the disk that a task used', () => {
+    using reader = openCgroupReader({ version: 1, dirs: v1Folders('linux-6.18-disk') }, { pageSizes: [] });
+    expect(reader.read()?.io?.devices).toEqual([
+      {
+        device: '254:0',
+        bytes: { read: 4_194_304n, write: 4_194_304n, discard: 0n },
+        operations: { read: 4n, write: 4n, discard: 0n },
+      },
+    ]);
   });
 });
 

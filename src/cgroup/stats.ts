@@ -37,6 +37,8 @@ export interface CpuStats {
   readonly usageUsec: bigint;
   readonly userUsec?: bigint | undefined;
   readonly systemUsec?: bigint | undefined;
+  /** v1's usage of each CPU of the machine. */
+  readonly perCpuUsec?: readonly bigint[] | undefined;
   readonly periods?: bigint | undefined;
   readonly throttledPeriods?: bigint | undefined;
   readonly throttledUsec?: bigint | undefined;

@@ -4,7 +4,15 @@ import { hugetlbStats, type HugetlbFiles, type HugetlbNames } from './hugetlb.ts
 import { blkioStats, parseBlkio, type DeviceCounts } from './io.ts';
 import { netDevFile, parseNetDev } from './network.ts';
 import { atLeastZero, map } from './optional.ts';
-import { parseCount, parseFlatKeyed, parseLimit, parseV1MemoryLimit, parseV1Quota, WantedLines } from './parse.ts';
+import {
+  parseCount,
+  parseCounts,
+  parseFlatKeyed,
+  parseLimit,
+  parseV1MemoryLimit,
+  parseV1Quota,
+  WantedLines,
+} from './parse.ts';
 import { pressureFiles, pressureStats } from './pressure.ts';
 import type { CpuStats, GroupStats, IoStats, MemoryStats } from './stats.ts';
 import type { PidsStats, StatsDetail, TaskStats } from './stats.ts';
@@ -14,6 +22,7 @@ export const v1Files = cgroupFiles({
   cpuUsage: ['cpuacct/cpuacct.usage', 'basic'],
   cpuUser: ['cpuacct/cpuacct.usage_user', 'basic'],
   cpuSystem: ['cpuacct/cpuacct.usage_sys', 'basic'],
+  cpuPerCpu: ['cpuacct/cpuacct.usage_percpu', 'full'],
   cpuStat: ['cpu/cpu.stat', 'basic'],
   cpuQuota: ['cpu/cpu.cfs_quota_us', 'basic'],
   cpuPeriod: ['cpu/cpu.cfs_period_us', 'basic'],
@@ -31,6 +40,7 @@ export const v1Files = cgroupFiles({
   memorySoftLimit: ['memory/memory.soft_limit_in_bytes', 'full'],
   pidsCurrent: ['pids/pids.current', 'basic'],
   pidsMax: ['pids/pids.max', 'basic'],
+  pidsPeak: ['pids/pids.peak', 'full'],
   pidsEvents: ['pids/pids.events', 'full'],
   throttleBytesBelow: ['blkio/blkio.throttle.io_service_bytes_recursive', 'standard'],
   throttleBytes: ['blkio/blkio.throttle.io_service_bytes', 'standard'],
@@ -92,6 +102,7 @@ function cpuStats(read: ReadFile): CpuStats | undefined {
     usageUsec,
     userUsec: map(read(v1Files.cpuUser), parseUsec),
     systemUsec: map(read(v1Files.cpuSystem), parseUsec),
+    perCpuUsec: map(read(v1Files.cpuPerCpu), parseCounts)?.map(toUsec),
     periods,
     throttledPeriods,
     throttledUsec: map(throttled, toUsec),
@@ -172,6 +183,7 @@ function pidsStats(read: ReadFile): PidsStats | undefined {
   return {
     current,
     limit: map(read(v1Files.pidsMax), parseLimit),
+    peak: map(read(v1Files.pidsPeak), parseCount),
     limitHits: map(read(v1Files.pidsEvents), (text) => maxLine.parse(text)[0]),
   };
 }

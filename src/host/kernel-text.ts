@@ -59,15 +59,18 @@ export class KernelText {
 
   /** Where the line ends that this position is in: at its newline, or at the text's end. */
   endOfLine(from: number): number {
+    const bytes = this.#bytes;
+    const length = this.#length;
     let end = from;
-    while (end < this.#length && this.#bytes[end] !== newline) end += 1;
+    while (end < length && bytes[end] !== newline) end += 1;
     return end;
   }
 
   /** Whether this word of ASCII stands there. */
   has(word: string, position: number): boolean {
+    const bytes = this.#bytes;
     for (let at = 0; at < word.length; at += 1) {
-      if (this.#bytes[position + at] !== word.charCodeAt(at)) return false;
+      if (bytes[position + at] !== word.charCodeAt(at)) return false;
     }
     return true;
   }

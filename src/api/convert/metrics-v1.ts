@@ -25,6 +25,7 @@ function toCpu(cpu: CpuStats): DeepPartial<NonNullable<Metrics['cpu']>> {
       total: nanoseconds(cpu.usageUsec),
       kernel: nanoseconds(cpu.systemUsec),
       user: nanoseconds(cpu.userUsec),
+      perCpu: cpu.perCpuUsec?.map(nanoseconds) ?? [],
     },
     throttling: {
       periods: cpu.periods ?? 0n,

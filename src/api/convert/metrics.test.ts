@@ -5,7 +5,10 @@ import { Metrics as MetricsV2 } from '../gen/io/containerd/cgroups/v2/metrics.ts
 import { toMetric } from './metrics.ts';
 
 const stats: Omit<TaskStats, 'version'> = {
-  cpu: { usageUsec: 2n ** 53n, userUsec: 5n, systemUsec: 6n, periods: 7n, throttledPeriods: 1n, throttledUsec: 9n },
+  cpu: {
+    ...{ usageUsec: 2n ** 53n, userUsec: 5n, systemUsec: 6n, perCpuUsec: [3n, 8n] },
+    ...{ periods: 7n, throttledPeriods: 1n, throttledUsec: 9n },
+  },
   memory: {
     ...{ usageBytes: 1000n, workingSetBytes: 900n, peakBytes: 1200n, limitBytes: 'unlimited', swapBytes: 50n },
     ...{ oomKills: 2n, kinds: { anon: 600n, file: 300n, sock: 8n } },
@@ -20,7 +23,10 @@ describe('a reading for containerd’s clients', () => {
     expect(metric).toMatchObject({ id: 'web', timestamp: { seconds: 1n, nanos: 500_000_000 } });
     expect(metric?.data?.typeUrl).toBe('io.containerd.cgroups.v1.Metrics');
     expect(MetricsV1.decode(metric!.data!.value)).toMatchObject({
-      cpu: { usage: { total: 2n ** 53n * 1000n, user: 5000n, kernel: 6000n }, throttling: { throttledTime: 9000n } },
+      cpu: {
+        usage: { total: 2n ** 53n * 1000n, user: 5000n, kernel: 6000n, perCpu: [3000n, 8000n] },
+        throttling: { throttledTime: 9000n },
+      },
       memory: {
         ...{ rss: 600n, cache: 300n, totalInactiveFile: 100n },
         usage: { usage: 1000n, max: 1200n, limit: 9_223_372_036_854_771_712n },
