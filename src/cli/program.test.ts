@@ -88,6 +88,8 @@ describe('runlet stats', () => {
     const table = await runCli(['stats', '--address', address]);
     expect(table.stdout).toMatch(/^NAMESPACE +ID +CPU +CPU-LIMIT .* PIDS-LIMIT +OOM$/m);
     expect(table.stdout).toMatch(/^default +web .* 4KiB .* 1 +- +0$/m);
+    const wide = await runCli(['stats', '--wide', '--address', address]);
+    expect(wide.stdout).toMatch(/OOM +SWAP +THROTTLED% +READ\/S .* NET-OUT\/S +WAIT-CPU% +WAIT-MEM% +WAIT-IO%$/m);
     const json = await runCli(['stats', 'web', '--sample', '0', '-o', 'json', '--address', address]);
     expect(JSON.parse(json.stdout)).toEqual([
       { namespace: 'default', id: 'web', memoryBytes: 4096, oomKills: 0, pids: 1 },

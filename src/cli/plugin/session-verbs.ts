@@ -84,7 +84,8 @@ export async function top(call: PluginCall): Promise<number> {
     let before: StatsReply | undefined;
     for await (const { message } of rest(session)) {
       if (message?.$case !== 'usage') continue;
-      if (before) await write(shell.stdout, formatTable(usageColumns(false), toUsage(before, message.value)));
+      const columns = usageColumns({ namespace: false, wide: false });
+      if (before) await write(shell.stdout, formatTable(columns, toUsage(before, message.value)));
       before = message.value;
     }
     if (!before) throw new NotFoundError(`task ${name} does not run: it uses nothing`);

@@ -32,12 +32,14 @@ export const nodeCommands: readonly Command[] = [
     summary: 'print what tasks use now: CPU, memory, pids and their limits',
     args: [tasksArgument],
     flags: [
-      { flags: '--sample <time>', summary: 'time over which the rate of CPU is taken (default 500ms; 0 for none)' },
+      { flags: '--sample <time>', summary: 'time over which rates are taken (default 500ms; 0 for none)' },
+      { flags: '--wide', summary: 'also swap, throttling, disks, network and waiting, as rates' },
     ],
     examples: [
       ['runlet stats', 'every task on the node'],
       ['runlet stats web --sample 5s', 'one task, its CPU over five seconds'],
-      ['runlet stats -o json', 'in bytes and seconds, for programs'],
+      ['runlet stats --wide', 'what the dashboard shows, too'],
+      ['runlet stats -o json', 'all of it in bytes and seconds, for programs'],
     ],
     same: { ctr: '`ctr tasks metrics ID`', kubectl: '`kubectl runlet top NAME`; Prometheus' },
     load: () => import('../verbs/stats.ts'),
@@ -50,6 +52,7 @@ export const nodeCommands: readonly Command[] = [
     flags: [
       { flags: '--interval <time>', summary: 'time between two looks (default 2s)' },
       { flags: '--count <number>', summary: 'end after so many looks' },
+      { flags: '--wide', summary: 'also swap, throttling, disks, network and waiting, as rates' },
     ],
     examples: [
       ['runlet top', 'every task on the node'],

@@ -7,7 +7,7 @@ import { readUsage, toUsage, usageColumns, usageJson } from './usage.ts';
 /** Long enough for a rate that means something, short enough to wait for. */
 const defaultSampleMs = 500;
 
-/** Prints what tasks use now; the rate of CPU is that of a short while that it waits for. */
+/** Prints what tasks use now; rates are those of a short while that it waits for. */
 export async function run(invocation: Invocation): Promise<void> {
   using session = new Session(invocation);
   const { args, flags, shell } = invocation;
@@ -20,6 +20,7 @@ export async function run(invocation: Invocation): Promise<void> {
   if (missing !== undefined) throw new NotFoundError(`task ${missing} does not run: it uses nothing`);
   await session.print({
     json: () => usage.map(usageJson),
-    text: () => formatTable(usageColumns(session.namespace === undefined), usage),
+    text: () =>
+      formatTable(usageColumns({ namespace: session.namespace === undefined, wide: flags.is('wide') }), usage),
   });
 }

@@ -1,6 +1,6 @@
 import type { StatsReply } from '#api/gen/runlet/v1/runlet.ts';
 import type { Invocation } from '../command.ts';
-import { formatTable } from '../output/table.ts';
+import { formatTable, type Column } from '../output/table.ts';
 import { Session } from '../session.ts';
 import { write, type Shell } from '../shell.ts';
 import { rawMode, readInput } from '../terminal/input.ts';
@@ -26,6 +26,7 @@ export async function run(invocation: Invocation): Promise<void> {
   const ids = await Promise.all(args.map(async (name) => (await session.find(name)).id));
   const over = new AbortController();
   using held = new DisposableStack();
+  const columns = usageColumns({ namespace: session.namespace === undefined, wide: flags.is('wide') });
   const screen = shell.stdout.isTTY === true && !session.json;
   held.use(shell.onSignal('SIGINT', () => over.abort()));
   held.use(shell.onSignal('SIGTERM', () => over.abort()));
@@ -37,7 +38,7 @@ export async function run(invocation: Invocation): Promise<void> {
     const now = await readUsage(session, ids);
     await write(
       shell.stdout,
-      session.json ? jsonLine(before, now) : page(session, shell, toUsage(before, now), screen),
+      session.json ? jsonLine(before, now) : page(shell, toUsage(before, now), { screen, columns }),
     );
     before = now;
   }
@@ -66,14 +67,18 @@ function jsonLine(before: StatsReply, now: StatsReply): string {
 
 /** The busiest first. */
 export function byCpu(usage: readonly Usage[]): readonly Usage[] {
-  return usage.toSorted((a, b) => (b.cores ?? 0) - (a.cores ?? 0));
+  return usage.toSorted((a, b) => (b.rates?.cores ?? 0) - (a.rates?.cores ?? 0));
 }
 
-function page(session: Session, shell: Shell, usage: readonly Usage[], screen: boolean): string {
-  const table = formatTable(usageColumns(session.namespace === undefined), byCpu(usage));
+function page(
+  shell: Shell,
+  usage: readonly Usage[],
+  { screen, columns }: { readonly screen: boolean; readonly columns: readonly Column<Usage>[] },
+): string {
+  const table = formatTable(columns, byCpu(usage));
   if (!screen) return table;
-  const [rows, columns] = [shell.stdout.rows ?? 24, shell.stdout.columns ?? 80];
+  const [height, width] = [shell.stdout.rows ?? 24, shell.stdout.columns ?? 80];
   const head = `runlet top – ${usage.length} running – q quits`;
-  const lines = [head, ...table.trimEnd().split('\n')].slice(0, rows - 1);
-  return `\u001B[H${lines.map((line) => `${line.slice(0, columns)}\u001B[K\r\n`).join('')}\u001B[J`;
+  const lines = [head, ...table.trimEnd().split('\n')].slice(0, height - 1);
+  return `\u001B[H${lines.map((line) => `${line.slice(0, width)}\u001B[K\r\n`).join('')}\u001B[J`;
 }
