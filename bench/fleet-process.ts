@@ -1,5 +1,6 @@
 /** A process with many simulated agents; `Fleet` starts it and tells it which. */
-import { startSimulatedAgent } from './simulated-agent.ts';
+import { systemClock } from '#async/clock.ts';
+import { startSimulatedAgent } from '../test/support/simulated-agent.ts';
 import type { FleetAnswer, FleetRequest } from './fleet.ts';
 
 const [kubeconfig = '', folder = ''] = process.argv.slice(2);
@@ -7,7 +8,9 @@ let requests = 0;
 
 async function answer({ start }: FleetRequest): Promise<FleetAnswer> {
   const onRequest = () => void (requests += 1);
-  for (const nodeName of start) await startSimulatedAgent({ nodeName, kubeconfig, folder, onRequest });
+  for (const nodeName of start) {
+    await startSimulatedAgent({ nodeName, kubeconfig, folder, clock: systemClock, onRequest });
+  }
   return { requests };
 }
 

@@ -30,6 +30,8 @@ interface Step {
   readonly changing: Deltas;
   readonly created: number;
   readonly changed: number;
+  /** With the new agents, before they had tasks. */
+  readonly followed: ServerCounts;
   readonly now: ServerCounts;
 }
 
@@ -79,6 +81,8 @@ interface Parts {
 async function step(parts: Parts, nodes: number): Promise<Step> {
   const { server, tasks, fleet } = parts;
   const added = await fleet.growTo(nodes);
+  await delay(settleMs);
+  const followed = await countServer(server);
   const names = added.flatMap((node) =>
     Array.from({ length: tasksANode }, (_, at) => ({ node, name: `${node}-${at}` })),
   );
@@ -93,7 +97,7 @@ async function step(parts: Parts, nodes: number): Promise<Step> {
     changed = await changeSteadily(tasks, fleet.names);
     await delay(settleMs);
   });
-  return { nodes, creating, idle, changing, created: names.length, changed, now: await countServer(server) };
+  return { nodes, followed, creating, idle, changing, created: names.length, changed, now: await countServer(server) };
 }
 
 function specOn(nodeName: string): object {
@@ -151,9 +155,16 @@ function cpuOf({ programs }: ServerCounts, database: boolean): number {
 
 function printHoldings(empty: ServerCounts, steps: readonly Step[]): void {
   const names = empty.programs.map(({ name }) => name);
-  const rows = [{ nodes: 0, now: empty }, ...steps].map(({ nodes, now }) => [
+  const states = [
+    { nodes: 0, tasks: 0, now: empty },
+    ...steps.flatMap(({ nodes, created, followed, now }) => [
+      { nodes, tasks: nodes * tasksANode - created, now: followed },
+      { nodes, tasks: nodes * tasksANode, now },
+    ]),
+  ];
+  const rows = states.map(({ nodes, tasks, now }) => [
     String(nodes),
-    String(nodes * tasksANode),
+    String(tasks),
     String(now.watches),
     ...now.programs.flatMap(({ rss, heap, descriptors }) => [
       (rss / 1024).toFixed(0),

@@ -7,6 +7,8 @@ import { buildProgram, cpuMs, mb, memoryOf } from './program.ts';
 
 const oneByOne = 20;
 const atOnce = 50;
+/** Tasks of an agent that has nothing to do. */
+const idle = 100;
 const idleMs = 60_000;
 /** After the last change has been seen: what the agent still tells of it, such as events, is counted with it. */
 const settleMs = 5000;
@@ -39,7 +41,11 @@ export async function run(): Promise<void> {
     const created = await Promise.all(names.map((name) => create(tasks, name, spec)));
     await delay(settleMs);
     const askedForCreations = (await requests(agent)) - asked - askedForLives;
-    const idle = await idling(agent);
+    const more = Array.from({ length: idle - atOnce }, (_, at) => `more-${at}`);
+    await Promise.all(more.map((name) => create(tasks, name, spec)));
+    await delay(settleMs);
+    const idled = await idling(agent);
+    await Promise.all(more.map((name) => remove(tasks, name)));
     const deleted = await Promise.all(names.map((name) => remove(tasks, name)));
 
     printTable(
@@ -56,9 +62,9 @@ export async function run(): Promise<void> {
       [
         ['requests for a creation', (askedForCreations / atOnce).toFixed(1)],
         ['requests for a whole life', (askedForLives / oneByOne).toFixed(1)],
-        [`requests in an idle minute, ${atOnce} tasks`, String(idle.requests)],
-        [`CPU of an idle agent, ${atOnce} tasks, ‰ of a core`, idle.cpuPerMille.toFixed(1)],
-        [`MB resident, ${atOnce} tasks`, mb(idle.rss)],
+        [`requests in an idle minute, ${idle} tasks`, String(idled.requests)],
+        [`CPU of an idle agent, ${idle} tasks, ‰ of a core`, idled.cpuPerMille.toFixed(1)],
+        [`MB resident, ${idle} tasks`, mb(idled.rss)],
       ],
     );
   } finally {

@@ -89,7 +89,11 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     sink: {
       status: (object, status, how) => statuses.write(object, status, how),
       event: (object, event) => events.record(nodeTasks, object, event),
-      claim: (object) => writer.claim(object),
+      claim: async (object) => {
+        const heard = source.rawOf(object)?.metadata.resourceVersion;
+        const made = await writer.claim(object);
+        if (made !== undefined) statuses.changed(object, { made, heard });
+      },
       release: (object) => writer.release(object),
       delete: (object) => writer.delete(object),
     },

@@ -43,8 +43,8 @@ describe('ObjectWriter', () => {
 
   it('puts its finalizer on with tests of UID and version, beside those of others', async () => {
     known = asHeard('5', ['example.com/a']);
-    api.server.reply(json({}));
-    await writer.claim(object);
+    api.server.reply(json(asHeard('8', ['runlet.dev/cleanup'])));
+    expect(await writer.claim(object), 'the version that it made').toBe('8');
     expect(patches()).toEqual([
       [
         { op: 'test', path: '/metadata/uid', value: 'u1' },
@@ -56,7 +56,7 @@ describe('ObjectWriter', () => {
 
   it('asks nothing when its finalizer is there', async () => {
     known = asHeard('5', ['runlet.dev/cleanup']);
-    await writer.claim(object);
+    expect(await writer.claim(object)).toBeUndefined();
     expect(api.server.requests).toEqual([]);
   });
 

@@ -29,9 +29,12 @@ export class ObjectWriter {
     this.#options = options;
   }
 
-  /** Puts the finalizer on. Throws UnavailableError, also when the object is gone or is going: then it must not be used. */
-  async claim(object: ObjectIdentity): Promise<void> {
-    await this.#change(object, (found) => {
+  /**
+   * Puts the finalizer on; returns the version that this made, if it had not been on. Throws UnavailableError, also when the
+   * object is gone or is going: then it must not be used.
+   */
+  async claim(object: ObjectIdentity): Promise<string | undefined> {
+    return await this.#change(object, (found) => {
       if (!found || found.metadata.deletionTimestamp !== undefined) {
         const { kind } = this.#options.resource;
         throw new UnavailableError(`${kind} ${object.namespace}/${object.name} is gone: nothing is made of it`);
@@ -78,22 +81,27 @@ export class ObjectWriter {
     }
   }
 
-  async #change(object: ObjectIdentity, plan: (found: KubeObject | undefined) => PatchStep | undefined): Promise<void> {
+  /** Returns the version that the change made, if there was one to make. */
+  async #change(
+    object: ObjectIdentity,
+    plan: (found: KubeObject | undefined) => PatchStep | undefined,
+  ): Promise<string | undefined> {
     const { client, resource, clock } = this.#options;
     const path = objectPath(resource, object);
-    await retry(
+    return await retry(
       async (attempt) => {
         // What was heard by the watch is good for the first try, which is mostly the last one.
         const known = attempt === 1 ? this.#known(object) : undefined;
         const found = known ?? (await this.#read(path, object));
         const step = plan(found);
-        if (!step || !found) return;
+        if (!step || !found) return undefined;
         const { uid, resourceVersion } = found.metadata;
-        await client.jsonPatch(path, [
+        const changed = await client.jsonPatch(path, [
           { op: 'test', path: '/metadata/uid', value: uid },
           { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
           step,
         ]);
+        return versionOf(changed);
       },
       { clock, policy: retryPolicy, attempts, retryable: isOvertaken },
     ).catch((error: unknown) => {
@@ -114,6 +122,15 @@ export class ObjectWriter {
       if (isMissing(error)) return undefined;
       throw error;
     }
+  }
+}
+
+/** The change is made whatever the answer looks like. */
+function versionOf(answer: unknown): string | undefined {
+  try {
+    return readObject(answer).metadata.resourceVersion;
+  } catch {
+    return undefined;
   }
 }
 

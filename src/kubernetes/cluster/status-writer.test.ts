@@ -169,6 +169,18 @@ describe('StatusWriter', () => {
     ]);
   });
 
+  it('goes on from what else the agent wrote, until more is heard', async () => {
+    api.server.reply(applied, applied);
+    writer.changed(object, { made: '12', heard: '7' });
+    writer.write(object, { state: 'A' }, now);
+    await written(1);
+    known = { metadata: { name: 'x', uid: 'u1', resourceVersion: '30' } };
+    writer.changed(object, { made: '20', heard: '7' });
+    writer.write(object, { state: 'B' }, now);
+    await written(2);
+    expect(bodies().map(({ metadata }) => (metadata as KubeObject['metadata']).resourceVersion)).toEqual(['12', '30']);
+  });
+
   it('never writes an object that has taken the name', async () => {
     api.server.reply(failure(409, 'Conflict', 'the object has been modified'), found('u2', '20'));
     writer.write(object, { state: 'A' }, now);

@@ -31,6 +31,12 @@ const firstMs = 2000;
 /** How many are written at once: a node's return to its cluster is no flood. */
 const workers = 4;
 
+/** The version that a write made, and the one that had been heard of by then. */
+export interface Version {
+  readonly made: string;
+  readonly heard: string | undefined;
+}
+
 interface Pending {
   readonly object: ObjectIdentity;
   wanted: unknown;
@@ -38,8 +44,7 @@ interface Pending {
   written: string | undefined;
   /** Until then only what is urgent is written. */
   nextMs: number;
-  /** The version that the last write made, and the one that had been heard of by then. */
-  version?: { readonly made: string; readonly heard: string | undefined };
+  version?: Version;
   /** The server refused the version that was known: it is to be asked. */
   overtaken?: boolean;
 }
@@ -85,6 +90,13 @@ export class StatusWriter implements AsyncDisposable {
     else this.#queue.add(key);
   }
 
+  /** The agent has changed the object in another way: who waits for the watch to tell of it writes by an old version. */
+  changed(object: ObjectIdentity, version: Version): void {
+    // What has been heard meanwhile is this version or a newer one.
+    if (version.heard !== this.#heard(object)) return;
+    this.#pendingOf(objectKey(object), object, this.#options.clock.monotonicMs()).version = version;
+  }
+
   /** The object of this name is gone: nothing is written any more. */
   forget(key: ObjectKey): void {
     this.#pending.delete(key);
@@ -100,7 +112,7 @@ export class StatusWriter implements AsyncDisposable {
   #pendingOf(key: ObjectKey, object: ObjectIdentity, nowMs: number): Pending {
     const there = this.#pending.get(key);
     if (there?.object.uid === object.uid) return there;
-    const pending = { object, wanted: undefined, written: this.#known(object), nextMs: nowMs + firstMs };
+    const pending: Pending = { object, wanted: undefined, written: this.#known(object), nextMs: nowMs + firstMs };
     this.#pending.set(key, pending);
     return pending;
   }

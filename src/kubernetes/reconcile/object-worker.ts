@@ -9,7 +9,7 @@ import { readApplied } from './applied.ts';
 import type { ReconcilerContext } from './context.ts';
 import type { Worked } from './controller.ts';
 import { toTaskRef } from './names.ts';
-import { askedResources, observe, toLiveTask } from './observe.ts';
+import { askedResources, limitsDetail, observe, toLiveTask } from './observe.ts';
 import { readOwner } from './owner.ts';
 import { planRemoval, usualStopping } from './plan-removal.ts';
 import { isAlive } from './plan-stop.ts';
@@ -206,7 +206,7 @@ export class ObjectWorker {
 
   #status(object: SourceObject, task: Task | undefined, hold: Hold | undefined): NodeTaskStatus {
     const view = observe(this.#context, object, task);
-    const stats = isAlive(view.live) || view.live?.phase === 'created' ? task?.stats() : undefined;
+    const stats = isAlive(view.live) || view.live?.phase === 'created' ? task?.stats(limitsDetail) : undefined;
     const asked = view.live ? askedResources(view.record, view.live) : null;
     return nodeTaskStatus(view, {
       containerId: containerIdOf(object),

@@ -4,9 +4,13 @@ import type { Resources } from '../node-task/types.ts';
 import { limitsDiffer } from './applied.ts';
 import type { ReconcilerContext } from './context.ts';
 import { readOwner } from './owner.ts';
+import { isAlive } from './plan-stop.ts';
 import type { ObjectRecord } from './record.ts';
 import type { SourceObject } from './source.ts';
 import type { LiveTask, View } from './view.ts';
+
+/** The least that holds limits: a task is looked at often, and each file more is time. */
+export const limitsDetail = 'basic';
 
 /** Looks at an object and at everything of it on the node. */
 export function observe(context: ReconcilerContext, object: SourceObject, task: Task | undefined): View {
@@ -63,11 +67,11 @@ export function toLiveTask(context: ReconcilerContext, task: Task, record: Objec
     ...(task.startedAtMs === undefined ? {} : { startedAtMs: task.startedAtMs }),
     ...(task.exit ? { exit: task.exit } : {}),
   };
-  return { ...live, limitsDiffer: differs(context, task, live, record) };
+  return isAlive(live) ? { ...live, limitsDiffer: differs(context, task, live, record) } : live;
 }
 
 function differs(context: ReconcilerContext, task: Task, live: LiveTask, record: ObjectRecord | undefined): boolean {
   const applied = record?.applied?.attempt === live.attempt ? record.applied : undefined;
-  const stats = applied?.problem ? undefined : task.stats();
+  const stats = applied?.problem ? undefined : task.stats(limitsDetail);
   return stats !== undefined && limitsDiffer(kernelResources(context, askedResources(record, live)).linux, stats);
 }

@@ -1,28 +1,28 @@
 import { join } from 'node:path';
 import { followCluster } from '#agent/follow-cluster.ts';
-import { systemClock } from '#async/clock.ts';
+import type { Clock } from '#async/clock.ts';
 import { noClientMetrics } from '#kubernetes/client/client-metrics.ts';
 import { noQueueMetrics } from '#kubernetes/reconcile/work-queue.ts';
 import { silentLog } from '#log/log.ts';
 import { ContainerStore } from '#task/containers.ts';
 import { TaskManager } from '#task/task-manager.ts';
-import { FakeMaking } from '../test/support/fake-making.ts';
-import { FakeRuntime } from '../test/support/fake-runtime.ts';
-import { MemoryRecords, wholeMachine } from '../test/support/reconciling.ts';
+import { FakeMaking } from './fake-making.ts';
+import { FakeRuntime } from './fake-runtime.ts';
+import { MemoryRecords, wholeMachine } from './reconciling.ts';
 
 export interface SimulatedAgentOptions {
   readonly nodeName: string;
   readonly kubeconfig: string;
   /** Its durable folder is made in here. */
   readonly folder: string;
+  readonly clock: Clock;
   /** Called for each request to the API server that was answered. */
-  readonly onRequest: () => void;
+  readonly onRequest?: () => void;
 }
 
 /** All of an agent that an API server sees: its cluster mode as it is, over tasks without processes. */
 export async function startSimulatedAgent(options: SimulatedAgentOptions): Promise<AsyncDisposable> {
-  const { nodeName, kubeconfig, folder, onRequest } = options;
-  const clock = systemClock;
+  const { nodeName, kubeconfig, folder, clock, onRequest = () => {} } = options;
   const log = silentLog();
   const tasks = new TaskManager({
     ...{ runtime: new FakeRuntime({ clock }), clock, log },
