@@ -13,6 +13,7 @@ import type { TaskMaking } from '#kubernetes/making/making.ts';
 import { OneShots } from '#kubernetes/one-shot/one-shots.ts';
 import { readPolicy } from '#kubernetes/policy/policy.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
+import { RecordingFiles } from '#kubernetes/recording/recordings.ts';
 import { noRecordings } from '#kubernetes/session/recorder.ts';
 import { Sessions } from '#kubernetes/session/sessions.ts';
 import { CriLogs } from '#logs/cri-logs.ts';
@@ -80,8 +81,10 @@ export async function followCluster({ config, core, log, metrics }: ClusterFollo
     imageIdOf: (namespace, name) => cluster.statusOf({ namespace, name })?.imageID,
     metrics: metrics.client,
   });
+  const recordings =
+    policy?.recording && new RecordingFiles({ root: config.root, policy: policy.recording, clock, log });
   const sessions = new Sessions({
-    ...{ source, tasks, clock, log, containers: core.containers, recordings: noRecordings },
+    ...{ source, tasks, clock, log, containers: core.containers, recordings: recordings ?? noRecordings },
     client: cluster.client,
     logs: new CriLogs({ logDir: config.logDir, tasks }),
     nodeName: config.nodeName,
@@ -105,6 +108,7 @@ export async function followCluster({ config, core, log, metrics }: ClusterFollo
   await reconciler.start();
   await oneShots.start();
   await sessions.start();
+  await recordings?.start();
   log.info({ server: access.server, node: config.nodeName }, 'following the cluster');
   return {
     view: reconciler,
@@ -117,6 +121,7 @@ export async function followCluster({ config, core, log, metrics }: ClusterFollo
     },
     [Symbol.asyncDispose]: async () => {
       await sessions[Symbol.asyncDispose]();
+      recordings?.[Symbol.dispose]();
       await oneShots[Symbol.asyncDispose]();
       await reconciler[Symbol.asyncDispose]();
       await cluster[Symbol.asyncDispose]();

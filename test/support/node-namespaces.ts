@@ -56,13 +56,13 @@ export class NodeNamespaces implements AsyncDisposable {
 
   /** Starts a program in them. It is killed when the returned child is. */
   spawn(name: string, argv: readonly string[]): Child {
-    const inside = this.#enter(['setpriv', '--pdeathsig', 'KILL', ...argv]);
+    const inside = this.enter(['setpriv', '--pdeathsig', 'KILL', ...argv]);
     return new Child(name, inside, { logFile: join(this.#folder, `${name}.log`) });
   }
 
   /** Runs a program in them. Throws with what it said when it fails. */
   async run(argv: readonly string[], options: { readonly input?: string; readonly env?: object } = {}): Promise<Said> {
-    const [program = '', ...rest] = this.#enter(argv);
+    const [program = '', ...rest] = this.enter(argv);
     return await new Promise((resolve, reject) => {
       const settings = { env: { ...process.env, ...options.env }, maxBuffer: 2 ** 27 };
       const child = execFile(program, rest, settings, (error, stdout, stderr) => {
@@ -82,7 +82,8 @@ export class NodeNamespaces implements AsyncDisposable {
     await eventually(gone, (value) => value, 'the end of all processes of a node');
   }
 
-  #enter(argv: readonly string[]): string[] {
+  /** The command that runs another one in them. */
+  enter(argv: readonly string[]): string[] {
     return [
       'nsenter',
       '--target',

@@ -67,6 +67,15 @@ describe('the policy of a node', () => {
     expect(() => policy.checkLimits(null, 1)).toThrow(/cpu.*memory/);
   });
 
+  it('says whose sessions are recorded: the first that fits counts, no other is', () => {
+    const text =
+      'recording: {sessions: [{namespace: ci, mode: None}, {namespace: "c*", mode: Required}], maxSize: 1Mi}';
+    const { recording } = parsePolicy(text);
+    expect(['ci', 'ca', 'x'].map((name) => recording?.modeOf(name))).toEqual(['None', 'Required', 'None']);
+    expect(recording).toMatchObject({ typed: true, maxBytes: 1_048_576, keepMs: 2_592_000_000, maxFiles: 1000 });
+    expect(parsePolicy('').recording).toBeUndefined();
+  });
+
   it.each([
     ['namespace: [a]', 'namespace: is no known field'],
     ['namespaces: [UP]', 'namespaces[0]: must be the name of a namespace'],
@@ -74,6 +83,8 @@ describe('the policy of a node', () => {
     ['levels: [{namespace: a, level: wide}]', 'levels[0].level: must be one of privileged, baseline, restricted'],
     ['limits: {memory: lots}', 'limits.memory: "lots" is no quantity'],
     ['limits: {cpu: 0}', 'limits.cpu: must be above 0'],
+    ['recording: {sessions: [{namespace: a, mode: Always}]}', 'recording.sessions[0].mode: must be one of None'],
+    ['recording: {sessions: [], maxSize: 0}', 'recording.maxSize: must be above 0'],
     ['limits: {disk: 1}', 'limits.disk: is no known field'],
     ['[', 'it is no YAML'],
     ['just text', 'must be a map of fields'],

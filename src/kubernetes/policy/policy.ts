@@ -23,9 +23,22 @@ export async function readPolicy(path: string): Promise<Policy> {
 /** Parses it. An empty file allows everything that a namespace's level does. */
 export function parsePolicy(text: string): Policy {
   const parsed = policySchema.safeParse(parseYaml(text) ?? {});
-  const problems = parsed.success ? limitProblems(parsed.data.limits) : toProblems(parsed.error);
+  const problems = parsed.success ? documentProblems(parsed.data) : toProblems(parsed.error);
   if (!parsed.success || problems.length > 0) throw new InvalidArgumentError(problems.map(problemText).join('; '));
   return new Policy(parsed.data);
+}
+
+/** Which sessions are recorded, and how long their recordings are kept. */
+export interface RecordingPolicy {
+  /** Required: no session without one. */
+  readonly modeOf: (kubeNamespace: string) => 'None' | 'WherePossible' | 'Required';
+  /** Whether what is typed is written down, too. */
+  readonly typed: boolean;
+  /** Of one recording. */
+  readonly maxBytes: number;
+  readonly keepMs: number;
+  /** On the node. */
+  readonly maxFiles: number;
 }
 
 /** What the node's administrator lets tasks of a cluster be. It only narrows. */
@@ -53,6 +66,17 @@ export class Policy {
         { path: 'spec.image', rule: `must come from ${registries.join(', ') || 'nowhere: no registry is allowed'}` },
       ]);
     }
+  }
+
+  /** What of sessions is to be recorded; undefined: nothing. */
+  get recording(): RecordingPolicy | undefined {
+    const { recording } = this.#document;
+    if (!recording) return undefined;
+    const { sessions, typed, maxSize, keepSeconds, maxFiles } = recording;
+    return {
+      modeOf: (kubeNamespace) => sessions.find(({ namespace }) => fits(namespace, kubeNamespace))?.mode ?? 'None',
+      ...{ typed, maxFiles, maxBytes: Number(parseBytes(maxSize)), keepMs: keepSeconds * 1000 },
+    };
   }
 
   /**
@@ -90,6 +114,19 @@ function fits(pattern: string, kubeNamespace: string): boolean {
 function lies(image: string, allowed: string): boolean {
   const reference = parseReference(image, { localPaths: true });
   return reference.kind === 'registry' && `${reference.repository}/`.startsWith(`${allowed}/`);
+}
+
+function documentProblems({ limits, recording }: PolicyDocument): readonly Problem[] {
+  const sizes = recording ? sizeProblems(['recording', 'maxSize'], recording.maxSize) : [];
+  return [...limitProblems(limits), ...sizes];
+}
+
+function sizeProblems(path: readonly string[], value: QuantityText): readonly Problem[] {
+  try {
+    return parseBytes(value) > 0n ? [] : [{ path: fieldPath(path), rule: 'must be above 0' }];
+  } catch (error) {
+    return [{ path: fieldPath(path), rule: errorMessage(error) }];
+  }
 }
 
 function limitProblems(limits: PolicyDocument['limits']): readonly Problem[] {

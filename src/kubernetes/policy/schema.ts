@@ -49,6 +49,38 @@ export const policySchema = z.strictObject({
     })
     .exactOptional()
     .describe('Limits per task; a task that has no limit of its own where there is one here is refused.'),
+  recording: z
+    .strictObject({
+      sessions: z
+        .array(
+          z.strictObject({
+            namespace: namespacePattern.describe('Which namespaces.'),
+            mode: z
+              .enum(['None', 'WherePossible', 'Required'])
+              .describe(
+                'None; WherePossible: a session goes on without a recording that cannot be written; Required: it is refused, or ends.',
+              ),
+          }),
+        )
+        .max(maxItems)
+        .describe('Whose exec and attach sessions are recorded; the first that fits counts, no other is.'),
+      typed: z.boolean().default(true).describe('Whether what is typed is written down beside what is shown.'),
+      maxSize: quantity.default('64Mi').describe('Largest recording of one session.'),
+      keepSeconds: z
+        .int()
+        .min(1)
+        .max(315_360_000)
+        .default(2_592_000)
+        .describe('How long recordings are kept: 30 days.'),
+      maxFiles: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(1000)
+        .describe('How many are kept on the node; the oldest go first.'),
+    })
+    .exactOptional()
+    .describe('What is typed and shown in sessions is written below the agent’s root, for root alone.'),
 });
 
 export type PolicyDocument = z.output<typeof policySchema>;

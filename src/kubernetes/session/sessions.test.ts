@@ -6,7 +6,7 @@ import { FakeSource, nodeTask } from '../../../test/support/fake-source.ts';
 import { MemoryRecords } from '../../../test/support/reconciling.ts';
 import { recoveredNode, type FakeNode } from '../../../test/support/tasks.ts';
 import type { KubernetesClient } from '../client/client.ts';
-import { KubernetesError } from '../client/kubernetes-error.ts';
+import { toKubernetesError } from '../client/kubernetes-error.ts';
 import type { SessionRecord } from './record.ts';
 import { noRecordings, type Recordings } from './recorder.ts';
 import { Sessions } from './sessions.ts';
@@ -65,7 +65,10 @@ class Server {
 
   #find(path: string): Stored {
     const object = this.objects.get(path);
-    if (!object) throw new KubernetesError({ what: path, status: 404, reason: 'NotFound', said: 'not found' });
+    if (!object) {
+      const body = { kind: 'Status', reason: 'NotFound', message: 'not found', details: { name: 'it', kind: 'x' } };
+      throw toKubernetesError(path, { status: 404, body: JSON.stringify(body) });
+    }
     return object;
   }
 }
@@ -153,5 +156,98 @@ describe('sessions', () => {
     await expect(open.done).rejects.toThrow('the agent is stopping');
     await gone;
     await sessions[Symbol.asyncDispose]();
+  });
+
+  it('are let in one at a time: of two who show the same secret at once, one is', async () => {
+    const { sessions, server } = await setting();
+    server.put('log', 'a');
+    const both = [come(sessions, 'a'), come(sessions, 'a')];
+    const ends = await Promise.allSettled(both.map(({ done }) => done));
+    expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    await sessions[Symbol.asyncDispose]();
+  });
+
+  it.each([
+    ['a wrong secret', { secretText: 'wrong' }, {}, 'the secret is not that of', 'WrongSecret'],
+    ['a task that is not there', {}, { taskName: 'none' }, 'there is no NodeTask default/none', 'TaskNotFound'],
+    ['a task of another UID', {}, { taskUID: 'x' }, 'is another one than spec.taskUID', 'TaskNotFound'],
+    ['a specification that is wrong', {}, { startDeadlineSeconds: 0 }, 'spec.startDeadlineSeconds', 'InvalidSpec'],
+  ])('refuse %s, and say why', async (_what, ticket, spec, message, reason) => {
+    const { sessions, server } = await setting();
+    const path = server.put('log', 'a', spec);
+    const refused = come(sessions, 'a', ticket);
+    await expect(refused.done).rejects.toThrow(message);
+    expect(refused.sent).toEqual([]);
+    await turns();
+    expect(server.objects.get(path)?.status).toMatchObject({ state: 'Failed', reason });
+    await expect(come(sessions, 'a').done).rejects.toThrow('has been used');
+    await sessions[Symbol.asyncDispose]();
+  });
+
+  it('refuse what is unknown, for another node or too late by the server’s clock', async () => {
+    const { sessions, server } = await setting();
+    server.put('log', 'elsewhere', { nodeName: 'node-b' });
+    const late = server.put('log', 'late', { startDeadlineSeconds: 5 });
+    await expect(come(sessions, 'none').done).rejects.toThrow('there is no such session');
+    await expect(come(sessions, 'late', { uid: 'another' }).done).rejects.toThrow('there is no such session');
+    await expect(come(sessions, 'late', { kind: 'Pod' }).done).rejects.toThrow('there is no such session');
+    await expect(come(sessions, 'elsewhere').done).rejects.toThrow(
+      'is for node node-b, and this is the agent of node-a',
+    );
+    server.nowMs += 7000;
+    await expect(come(sessions, 'late').done).rejects.toThrow('was to be opened within 5 s');
+    await turns();
+    expect(server.objects.get(late)?.status).toMatchObject({ reason: 'StartDeadlineExceeded' });
+    await sessions[Symbol.asyncDispose]();
+  });
+
+  it('end with their object, and tell the client', async () => {
+    const { sessions, server, node } = await setting();
+    const path = server.put('log', 'a');
+    const open = come(sessions, 'a', follow);
+    await turns();
+    expect(server.objects.get(path)?.status).toMatchObject({ state: 'Running' });
+    server.objects.delete(path);
+    node.clock.advance(6000);
+    await expect(open.done).rejects.toThrow('the object a was deleted');
+    await sessions[Symbol.asyncDispose]();
+  });
+
+  it('end when their client leaves', async () => {
+    const { sessions, server } = await setting();
+    const path = server.put('log', 'a');
+    const open = come(sessions, 'a', follow);
+    await turns();
+    open.leave();
+    await open.done;
+    await turns();
+    expect(server.objects.get(path)?.status).toMatchObject({ state: 'Succeeded', reason: 'Detached' });
+    await sessions[Symbol.asyncDispose]();
+  });
+
+  it('are deleted when their time is over, and forgotten then', async () => {
+    const { sessions, server, node, records } = await setting();
+    server.put('log', 'a', { ttlSecondsAfterFinished: 10 });
+    await come(sessions, 'a').done;
+    await turns();
+    node.clock.advance(9000);
+    await turns();
+    expect(server.objects.size).toBe(1);
+    node.clock.advance(2000);
+    await turns();
+    expect([server.objects.size, records.values.size]).toEqual([0, 0]);
+    await sessions[Symbol.asyncDispose]();
+  });
+
+  it('that a killed agent left open are unknown to the next one, which lets nobody in again', async () => {
+    const before = await setting();
+    const path = before.server.put('log', 'a');
+    come(before.sessions, 'a', follow);
+    await turns();
+    const after = await setting(before);
+    await turns();
+    expect(after.server.objects.get(path)?.status).toMatchObject({ state: 'Unknown', reason: 'AgentStopped' });
+    await expect(come(after.sessions, 'a').done).rejects.toThrow('has been used');
+    await after.sessions[Symbol.asyncDispose]();
   });
 });
