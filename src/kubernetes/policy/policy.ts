@@ -84,14 +84,43 @@ export class Policy {
    * TerminalError (`PolicyViolation`).
    */
   checkLimits(resources: Resources | null | undefined, defaultPids: number): void {
-    const wanted: Readonly<Record<string, QuantityText>> = { pids: defaultPids, ...resources?.limits };
+    const limits = this.#document.limits ?? {};
+    // Memory that is bounded is not got round by swap.
+    const most = { ...(limits.memory === undefined ? {} : { memorySwap: 0 }), ...limits };
     refuse(
-      Object.entries(this.#document.limits ?? {}).flatMap(([name, most]) =>
-        within(name, wanted[name], most)
-          ? []
-          : [{ path: `spec.resources.limits.${name}`, rule: `must be there and at most ${most}` }],
-      ),
+      Object.entries(most).flatMap(([name, highest]) => {
+        const { path, value } = wantedOf(name, resources, defaultPids);
+        if (within(name, value, highest)) return [];
+        const rule = highest === 0 ? 'must be 0 or absent' : `must be there and at most ${highest}`;
+        return [{ path, rule }];
+      }),
     );
+  }
+}
+
+/** Weight of a task that names none. */
+const usualWeight = 100;
+
+/** What a task asks for of what a limit is about; undefined: as much as there is. */
+function wantedOf(
+  name: string,
+  resources: Resources | null | undefined,
+  defaultPids: number,
+): { readonly path: string; readonly value: QuantityText | undefined } {
+  const limit = { path: `spec.resources.limits.${name}`, value: resources?.limits?.[name] };
+  switch (name) {
+    case 'pids':
+      return { ...limit, value: limit.value ?? defaultPids };
+    case 'memorySwap':
+      // Swap is named only beside limits.memory; without that there is no bound to what may be swapped.
+      return {
+        path: 'spec.resources.memorySwap',
+        value: resources?.memorySwap ?? (resources?.limits?.['memory'] === undefined ? undefined : 0),
+      };
+    case 'ioWeight':
+      return { path: 'spec.resources.io.weight', value: resources?.io?.weight ?? usualWeight };
+    default:
+      return limit;
   }
 }
 
@@ -133,7 +162,8 @@ function limitProblems(limits: PolicyDocument['limits']): readonly Problem[] {
   return Object.entries(limits ?? {}).flatMap(([name, value]) => {
     try {
       const parsed = name === 'cpu' ? parseMilliCpu(value) : parseBytes(value);
-      return parsed > 0n ? [] : [{ path: fieldPath(['limits', name]), rule: 'must be above 0' }];
+      const least = name === 'memorySwap' || name.startsWith('hugepages-') ? 0n : 1n;
+      return parsed >= least ? [] : [{ path: fieldPath(['limits', name]), rule: 'must be above 0' }];
     } catch (error) {
       return [{ path: fieldPath(['limits', name]), rule: errorMessage(error) }];
     }

@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import { pattern, quantity } from '../node-task/fields.ts';
 
+/** The key of a limit of huge pages, as in a task's limits. */
+const hugepages = /^hugepages-\d+(?:Ki|Mi|Gi)$/;
+
 /** A namespace, or the beginning of its name and `*`. */
 const namespacePattern = pattern(
   /^(?:\*|[a-z0-9][-a-z0-9]*\*?)$/,
@@ -14,6 +17,8 @@ const registry = pattern(
   512,
   'be a registry with or without a path, such as registry.example.com/team: no scheme, no "/" at the end',
 );
+
+const known = new Set(['cpu', 'memory', 'memorySwap', 'ioWeight', 'pids']);
 
 const maxItems = 1000;
 
@@ -42,13 +47,29 @@ export const policySchema = z.strictObject({
       'Ceilings; the first that fits counts. They narrow what a namespace’s own label allows, and never widen it.',
     ),
   limits: z
-    .strictObject({
+    .object({
       cpu: quantity.exactOptional().describe('Highest limits.cpu of a task.'),
-      memory: quantity.exactOptional().describe('Highest limits.memory of a task.'),
+      memory: quantity.exactOptional().describe('Highest limits.memory of a task; without memorySwap also: no swap.'),
+      memorySwap: quantity.exactOptional().describe('Highest memorySwap of a task.'),
+      ioWeight: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .exactOptional()
+        .describe('Highest io.weight of a task; 100 is what one has that names none.'),
       pids: z.int().min(1).exactOptional().describe('Most processes and threads of a task.'),
     })
+    .catchall(quantity)
+    .superRefine((limits, context) => {
+      for (const name of Object.keys(limits)) {
+        if (known.has(name) || hugepages.test(name)) continue;
+        context.addIssue({ code: 'custom', path: [name], message: 'is no known field' });
+      }
+    })
     .exactOptional()
-    .describe('Limits per task; a task that has no limit of its own where there is one here is refused.'),
+    .describe(
+      'Limits per task, also hugepages-SIZE; a task that has no limit of its own where there is one here is refused.',
+    ),
   recording: z
     .strictObject({
       sessions: z
