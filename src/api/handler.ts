@@ -41,7 +41,7 @@ export class Handlers {
   read<Q, R>(work: (request: Q, call: Call) => Promise<R> | R): handleUnaryCall<Q, R> {
     return (call, answer) => {
       const served = new ServedCall(call);
-      void settle(async () => await work(call.request, served)).then((outcome) => {
+      void settle(() => work(call.request, served)).then((outcome) => {
         served.over();
         if ('value' in outcome) answer(null, outcome.value);
         else answer(toStatus(outcome.error));
@@ -104,7 +104,7 @@ export class Handlers {
 
 type Outcome<R> = { readonly value: R } | { readonly error: unknown };
 
-async function settle<R>(work: () => Promise<R>): Promise<Outcome<R>> {
+async function settle<R>(work: () => Promise<R> | R): Promise<Outcome<R>> {
   try {
     return { value: await work() };
   } catch (error) {

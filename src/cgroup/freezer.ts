@@ -48,8 +48,9 @@ export async function freeze(group: CgroupGroup, sleep: (ms: number) => Promise<
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       order(group, true);
       const state = readFreezer(group);
-      if (state === 'frozen' && !holdsKilled(group)) {
-        if (group.pids().length > 0) return;
+      const pids = state === 'frozen' ? group.pids() : [];
+      if (state === 'frozen' && !anyKilled(group, pids)) {
+        if (pids.length > 0) return;
         throw new FailedPreconditionError(`cannot freeze ${group.path}: its processes have ended`);
       }
       if (state === undefined) throw new NotFoundError(`cannot freeze ${group.path}: there is no such cgroup`);
@@ -69,8 +70,12 @@ export async function freeze(group: CgroupGroup, sleep: (ms: number) => Promise<
  * may have thawed the cgroup just before it was frozen again.
  */
 export function holdsKilled(group: CgroupGroup, proc = '/proc'): boolean {
-  if (group.hierarchy.version === 2) return false;
-  return group.pids().some((pid) => isBeingKilled(readTextSync(`${proc}/${pid}/status`) ?? ''));
+  return anyKilled(group, group.pids(), proc);
+}
+
+function anyKilled({ hierarchy }: CgroupGroup, pids: readonly number[], proc = '/proc'): boolean {
+  if (hierarchy.version === 2) return false;
+  return pids.some((pid) => isBeingKilled(readTextSync(`${proc}/${pid}/status`) ?? ''));
 }
 
 /** Lets every process of a cgroup go on; nothing when the cgroup is gone. */

@@ -23,6 +23,10 @@ function knownParts(stats: TaskStats | undefined): readonly string[] {
   return Object.entries(stats ?? {}).flatMap(([name, part]) => (part === undefined ? [] : [name]));
 }
 
+function worthKeeping({ cpu, memory }: TaskStats) {
+  return [cpu?.usageUsec, cpu?.throttledUsec, memory?.peakBytes, memory?.oomKills];
+}
+
 describe('a reading of Linux 6.1’s files', () => {
   it('has every number of a task at rest', () => {
     using reader = openCgroupReader({ version: 2, dirs: captured('linux-6.1-calm') }, { pageSizes: ['2MB'] });
@@ -164,6 +168,17 @@ describe('a reader', () => {
   it('has nothing of a cgroup that is not there', () => {
     using reader = openCgroupReader({ version: 2, dirs: join(folder, 'gone') }, { pageSizes: ['2MB'] });
     expect(reader.read('full')).toBeUndefined();
+  });
+
+  it('reads of an end what is kept of it, and no more', () => {
+    const dirs = captured('linux-6.1-throttled');
+    using whole = openCgroupReader({ version: 2, dirs }, { pageSizes: [] });
+    using last = openCgroupReader({ version: 2, dirs }, { pageSizes: [], last: true });
+    const [all, kept] = [whole.read(), last.read()];
+    expect(knownParts(kept)).toEqual(['version', 'cpu', 'memory', 'pressure']);
+    expect(kept?.pressure).toEqual(all?.pressure);
+    expect(kept && worthKeeping(kept)).toEqual(all && worthKeeping(all));
+    expect(kept?.memory?.workingSetBytes).toBeUndefined();
   });
 
   it('takes a missing file for a missing number', () => {

@@ -63,6 +63,12 @@ export const v1Files = cgroupFiles({
   netDev: netDevFile,
 });
 
+/** Those that are wanted of a cgroup whose processes have ended. */
+export const v1LastFiles: ReadonlySet<CgroupFile> = new Set([
+  ...[v1Files.cpuUsage, v1Files.cpuStat, v1Files.memoryUsage, v1Files.memoryMaxUsage, v1Files.memoryOomControl],
+  ...[v1Files.cpuPressure, v1Files.memoryPressure, v1Files.ioPressure, v1Files.irqPressure],
+]);
+
 /** The names of the files of huge pages of one size. */
 export function v1HugetlbNames(pageSize: string): HugetlbNames {
   const file = `hugetlb/hugetlb.${pageSize}`;

@@ -1,5 +1,5 @@
 import type { KernelText } from '#host/kernel-text.ts';
-import { cgroupFiles, type ReadFile } from './files.ts';
+import { cgroupFiles, type CgroupFile, type ReadFile } from './files.ts';
 import { hugetlbStats, type HugetlbFiles, type HugetlbNames } from './hugetlb.ts';
 import { parseIoStat } from './io.ts';
 import { netDevFile, parseNetDev } from './network.ts';
@@ -39,6 +39,12 @@ export const v2Files = cgroupFiles({
   irqPressure: [pressureFiles.irq, 'standard'],
   netDev: netDevFile,
 });
+
+/** Those that are wanted of a cgroup whose processes have ended. */
+export const v2LastFiles: ReadonlySet<CgroupFile> = new Set([
+  ...[v2Files.cpuStat, v2Files.memoryCurrent, v2Files.memoryPeak, v2Files.memoryEvents],
+  ...[v2Files.cpuPressure, v2Files.memoryPressure, v2Files.ioPressure, v2Files.irqPressure],
+]);
 
 /** The names of the files of huge pages of one size. */
 export function v2HugetlbNames(pageSize: string): HugetlbNames {

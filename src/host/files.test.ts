@@ -21,6 +21,7 @@ import {
   readTextSync,
   removeEmptyFolderSync,
   removeFile,
+  removeFileSync,
   removeTree,
   removeTreeAtomic,
   writeAtomicSync,
@@ -50,6 +51,28 @@ describe('what is not there', () => {
   it('is told from what cannot be read', async () => {
     await expect(readText(folder)).rejects.toThrow('EISDIR');
     expect(() => readTextSync(folder)).toThrow('EISDIR');
+  });
+});
+
+describe('the folders in a folder', () => {
+  it('are found, and none where there are only files', () => {
+    mkdirSync(join(folder, 'one/deep/deeper'), { recursive: true });
+    mkdirSync(join(folder, 'two'));
+    writeFileSync(join(folder, 'file'), '');
+    writeFileSync(join(folder, 'two/file'), '');
+    expect(listFoldersSync(folder).toSorted()).toEqual(['one', 'two']);
+    expect(listFoldersSync(join(folder, 'one'))).toEqual(['deep']);
+    expect(listFoldersSync(join(folder, 'two'))).toEqual([]);
+  });
+});
+
+describe('a file that is removed at once', () => {
+  it('is gone, and may be gone already', () => {
+    writeFileSync(join(folder, 'file'), '');
+    removeFileSync(join(folder, 'file'));
+    removeFileSync(join(folder, 'file'));
+    removeFileSync(join(folder, 'none/file'));
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 

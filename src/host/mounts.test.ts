@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isMountPoint, mountsBelow, parseMountInfo } from './mounts.ts';
+import { isMountPoint, mountsBelow, parseMountInfo, readMounts } from './mounts.ts';
 
 describe('parseMountInfo', () => {
   it('reads place, kind, source and super options, optional fields or not', () => {
@@ -45,5 +45,8 @@ describe('the mounts of this machine', () => {
   it('are found below a folder, and not below one that only begins alike', () => {
     expect(mountsBelow('/proc').at(-1)?.mountPoint).toBe('/proc');
     expect(mountsBelow('/pro')).toEqual([]);
+    const [proc] = mountsBelow('/proc', readMounts()).slice(-1);
+    expect(proc?.mountPoint).toBe('/proc');
+    expect(mountsBelow('/proc', [])).toEqual([]);
   });
 });

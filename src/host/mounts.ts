@@ -63,12 +63,10 @@ export function isMountPoint(path: string): boolean {
   return readMounts().some((entry) => entry.mountPoint === path);
 }
 
-/** The mounts at or below a folder, deepest first: the order to unmount them in. */
-export function mountsBelow(folder: string): MountEntry[] {
+/** The mounts at or below a folder, deepest first: the order to unmount them in. Of a machine's now, or of a reading that is fresh. */
+export function mountsBelow(folder: string, mounts: readonly MountEntry[] = readMounts()): MountEntry[] {
   const inside = (path: string) => path === folder || path.startsWith(`${folder}/`);
-  return readMounts()
-    .filter((entry) => inside(entry.mountPoint))
-    .toReversed();
+  return mounts.filter((entry) => inside(entry.mountPoint)).toReversed();
 }
 
 /** Every mount that this process sees, in the order in which they were made. */

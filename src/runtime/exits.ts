@@ -4,7 +4,7 @@ import type { RecordedExit } from './conmon/exit-watch.ts';
 import type { RuntimeContext } from './context.ts';
 import type { MonitoredProcess } from './monitored-process.ts';
 import { signalAll } from './remove.ts';
-import { readTaskStats } from './task-stats.ts';
+import { readLastStats } from './task-stats.ts';
 import type { SupervisedTask } from './supervised-task.ts';
 
 /** conmon's status of a process that a KILL ended: 128 + 9. */
@@ -49,7 +49,7 @@ export function remember(context: RuntimeContext, task: SupervisedTask, process:
 
 /** What the task's cgroup counts now; undefined when it is gone. */
 export function sample(task: SupervisedTask): FinalSample | undefined {
-  const stats = readTaskStats(task);
+  const stats = readLastStats(task);
   if (!stats) return undefined;
   const { cpu, memory, pressure } = stats;
   return {

@@ -131,6 +131,7 @@ export class OciRuntime implements Runtime {
     if (record.restoreFrom !== undefined) bundle.markReady();
     else await this.#make(task, task.init, { kind: { verb: 'create' }, ...(signal ? { signal } : {}) });
     undo.keep();
+    task.runcState(); // read here, and not when somebody waits for its start
     return task.init.identity;
   }
 

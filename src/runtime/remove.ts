@@ -10,7 +10,7 @@ import {
   removeTreeSync,
   writeTextSync,
 } from '#host/files.ts';
-import { mountsBelow, unmount } from '#host/mounts.ts';
+import { mountsBelow, readMounts, unmount, type MountEntry } from '#host/mounts.ts';
 import { isAlive } from '#host/process.ts';
 import type { RuntimeContext } from './context.ts';
 import type { MonitoredProcess } from './monitored-process.ts';
@@ -67,9 +67,8 @@ export async function removeTask(context: RuntimeContext, task: SupervisedTask):
   if (task.record.restoreFrom !== undefined) await endHelpers(context, task);
   for (const process of task.processes) process.releaseStdin();
   if (task.init.exit === undefined) await endMonitors(context, task.processes);
-  await unmountBelow(task.bundle.path);
-  await unmountBelow(join(task.record.runtimeRoot, task.record.id));
-  await removeContainer(context, task);
+  const mounts = await unmountBelow(task.bundle.path, runtimeFolder(task));
+  await removeContainer(context, task, mounts);
   await until(context, `the kernel does not let go of cgroup ${task.group.path}`, () =>
     Promise.resolve(task.group.remove()),
   );
@@ -88,8 +87,7 @@ export async function undoRestore(context: RuntimeContext, task: SupervisedTask)
   task.init.endMonitor();
   await emptyCgroup(context, task);
   await removeCriuYards(task.bundle.path);
-  await unmountBelow(join(task.record.runtimeRoot, task.record.id));
-  await removeContainer(context, task);
+  await removeContainer(context, task, await unmountBelow(runtimeFolder(task)));
   await until(context, `the kernel does not let go of cgroup ${task.group.path}`, () =>
     Promise.resolve(task.group.remove()),
   );
@@ -115,11 +113,19 @@ export async function endMonitors(context: RuntimeContext, processes: readonly M
 }
 
 /**
- * Takes away everything that is mounted below a folder. In the runtime's own a restore that was cut off leaves CRIU's mount of
- * the task's root file system, and whoever removes that folder would empty it.
+ * Takes away everything that is mounted below these folders and returns what is mounted elsewhere. In the runtime's own a restore
+ * that was cut off leaves CRIU's mount of the task's root file system, and whoever removes that folder would empty it.
  */
-export async function unmountBelow(folder: string): Promise<void> {
-  for (const { mountPoint } of mountsBelow(folder)) await unmount(mountPoint);
+export async function unmountBelow(...folders: readonly string[]): Promise<readonly MountEntry[]> {
+  const mounts = readMounts();
+  const below = folders.flatMap((folder) => mountsBelow(folder, mounts));
+  for (const { mountPoint } of below) await unmount(mountPoint);
+  return below.length === 0 ? mounts : readMounts();
+}
+
+/** What the runtime keeps of a container. */
+function runtimeFolder({ record }: SupervisedTask): string {
+  return join(record.runtimeRoot, record.id);
 }
 
 /** A CRIU that was killed leaves its mounts of the machine's cgroups where it worked. */
@@ -132,15 +138,20 @@ async function removeCriuYards(bundle: string): Promise<void> {
 }
 
 /** Removes what the runtime keeps: by hand where it is plain, by its command where only that knows how. */
-async function removeContainer(context: RuntimeContext, task: SupervisedTask): Promise<void> {
-  const { runtimeRoot, id } = task.record;
-  if (!existsSync(join(runtimeRoot, id))) return;
+async function removeContainer(
+  context: RuntimeContext,
+  task: SupervisedTask,
+  mounts: readonly MountEntry[],
+): Promise<void> {
+  const { id } = task.record;
+  const folder = runtimeFolder(task);
+  if (!existsSync(folder)) return;
   const state = context.fastPaths && context.cgroupDriver === 'cgroupfs' ? task.runcState() : undefined;
   const plain = state && !state.hasPoststopHooks && !state.hasIntelRdt;
   if (!plain) await task.command.remove(id);
   // The runtime's command may leave the folder behind after a create that was cut off.
-  removeFileSync(join(runtimeRoot, id, 'state.json'));
-  removeTreeSync(join(runtimeRoot, id));
+  removeFileSync(join(folder, 'state.json'));
+  removeTreeSync(folder, plain ? mounts : readMounts());
 }
 
 function killByFile(task: SupervisedTask): boolean {

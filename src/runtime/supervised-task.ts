@@ -31,6 +31,7 @@ export class SupervisedTask {
   finalSample?: FinalSample;
   /** The checkpoint that runs now. */
   checkpoint?: RunningCheckpoint;
+  #runcState: RuncState | undefined;
 
   constructor(context: RuntimeContext, record: TaskRecord, bundle: Bundle) {
     const systemd = context.cgroupDriver === 'systemd';
@@ -63,8 +64,8 @@ export class SupervisedTask {
     return exec;
   }
 
-  /** runc's own state file, where it has the layout that the fast paths know. */
+  /** runc's own state, where it has the layout that the fast paths know. What they go by stays as it is while there is a container. */
   runcState(): RuncState | undefined {
-    return readRuncState(this.record.runtimeRoot, this.record.id);
+    return (this.#runcState ??= readRuncState(this.record.runtimeRoot, this.record.id));
   }
 }

@@ -6,8 +6,7 @@ import type { StatsSource } from '#task/runtime.ts';
 import type { SupervisedTask } from './supervised-task.ts';
 
 /** Opens the task's cgroup files, to be read as often as wanted; those of the detail `keep` stay open. */
-export function openTaskStats(task: SupervisedTask, keep: StatsDetail = 'standard'): StatsSource {
-  const { group, init } = task;
+export function openTaskStats({ group, init }: SupervisedTask, keep: StatsDetail = 'standard'): StatsSource {
   const netDev = init.identity && isAlive(init.identity) ? netDevOf(init.identity.pid) : undefined;
   return openCgroupReader(group.places, { keep, netDev });
 }
@@ -16,4 +15,10 @@ export function openTaskStats(task: SupervisedTask, keep: StatsDetail = 'standar
 export function readTaskStats(task: SupervisedTask, detail: StatsDetail = 'standard'): TaskStats | undefined {
   using source = openTaskStats(task);
   return source.read(detail);
+}
+
+/** What is worth keeping of a task that has ended, while its cgroup is still there. */
+export function readLastStats({ group }: SupervisedTask): TaskStats | undefined {
+  using source = openCgroupReader(group.places, { last: true });
+  return source.read();
 }
