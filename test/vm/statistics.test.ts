@@ -226,9 +226,9 @@ describe('on the unified hierarchy', () => {
   });
 
   it('nothing is left open or behind', () => {
-    const { counted, tasks, keptFiles } = report.get('finished') as Record<string, unknown>;
+    const { counted, tasks, open } = report.get('finished') as Record<string, unknown>;
     expect(tasks).toEqual([]);
-    expect(keptFiles).toBe(0);
+    expect(open).toEqual([]);
     expect(counted).toContain('runlet_finished_tasks_total{reason="OOMKilled"} 1');
     expect(report.get('agent')).toEqual({ status: 0, errors: [] });
     expect(report.get('leftovers')).toEqual([]);

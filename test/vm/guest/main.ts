@@ -1,9 +1,10 @@
 /** Runs in the virtual machine: drives the built program, agent and client, on the unified hierarchy and reports on the console. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeAgentNode, type RunningAgent } from '../../support/agent.ts';
 import { cli } from '../../support/cli-process.ts';
+import { runCli, testShell } from '../../support/cli.ts';
 import { parseScrape, type Scrape } from '../../support/metrics.ts';
 import { eventually } from '../../support/node.ts';
 import { Scraper } from '../../support/scraper.ts';
@@ -21,16 +22,31 @@ function report(name: string, value: unknown): void {
   process.stdout.write(`@report ${JSON.stringify({ name, value })}\n`);
 }
 
-/** Runs the client to its end; fails with what it said unless it ends well. */
+/** Runs the client within this process, for to start Node takes seconds here; fails with what it said unless it ends well. */
 async function runlet(...argv: string[]): Promise<string> {
-  const { status, stdout, stderr } = await cli(node, argv);
+  const shell = { ...testShell(), env: { RUNLET_ADDRESS: node.socket } };
+  return wellEnded(argv, await runCli(argv, shell));
+}
+
+/** The same with the built program, as a process of its own. */
+async function built(...argv: string[]): Promise<string> {
+  return wellEnded(argv, await cli(node, argv));
+}
+
+function wellEnded(argv: readonly string[], { status, stdout, stderr }: Ended): string {
   if (status !== 0) throw new Error(`runlet ${argv.join(' ')} ended with ${status}: ${stderr}`);
   return stdout;
 }
 
+interface Ended {
+  readonly status: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** How a task ended, as the client shows it. */
 async function exitOf(id: string): Promise<unknown> {
-  const { task } = JSON.parse(await runlet('inspect', id)) as { readonly task: { readonly exit?: object } };
+  const { task } = JSON.parse(await built('inspect', id)) as { readonly task: { readonly exit?: object } };
   return task.exit;
 }
 
@@ -111,7 +127,7 @@ async function statistics(): Promise<void> {
   await runlet('pause', 'calm');
   const files = filesOf('calm');
   const series = await seriesOf('calm');
-  const usage = JSON.parse(await runlet('stats', 'calm', '--sample', '0', '-o', 'json')) as unknown;
+  const usage = JSON.parse(await built('stats', 'calm', '--sample', '0', '-o', 'json')) as unknown;
   report('statistics', { files, series, usage, after: filesOf('calm') });
   const frozen = await states();
   await runlet('resume', 'calm');
@@ -140,7 +156,11 @@ async function throttling(): Promise<void> {
   report('throttling', { files: filesOf('busy'), series: await seriesOf('busy') });
   await runlet('resume', 'busy');
   await runlet('kill', '-s', 'KILL', 'busy');
-  await cli(node, ['wait', 'busy']);
+  await eventually(
+    async () => (await seriesOf('busy'))['runlet_task_state{state="stopped"}'],
+    (stopped) => stopped === '1',
+    'the task has ended',
+  );
   report('throttling exit', await exitOf('busy'));
 }
 
@@ -182,14 +202,25 @@ async function watched(): Promise<void> {
 /** All tasks are removed and the agent leaves. */
 async function end(): Promise<void> {
   await runlet('rm', '-f', 'calm', 'busy', 'going-on', 'greedy', 'disk');
-  const { text, value, family } = await scrape();
+  const { text, family } = await scrape();
   report('finished', {
     counted: text.split('\n').filter((line) => line.startsWith('runlet_finished_')),
     tasks: family('runlet_task_info'),
-    keptFiles: value('runlet_kept_cgroup_files'),
+    open: openFiles(agent.pid).filter((path) => path.startsWith(`/sys/fs/cgroup${node.cgroupParent}/default/`)),
   });
   report('agent', { status: await agent.stop('SIGTERM'), errors: errorsOf(agent) });
   report('leftovers', node.leftovers());
+}
+
+function openFiles(pid: number): readonly string[] {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).flatMap((name) => {
+    try {
+      return [readlinkSync(join(folder, name))];
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
 }
 
 function errorsOf(of: RunningAgent): readonly unknown[] {
