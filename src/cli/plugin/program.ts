@@ -2,7 +2,8 @@ import { Command as Commander } from 'commander';
 import type { Flag } from '../command.ts';
 import { Flags } from '../flags.ts';
 import { addFlags, explainFailure, outputOf } from '../program.ts';
-import type { Shell } from '../shell.ts';
+import { write, type Shell } from '../shell.ts';
+import { askVerb, completionScript, completionTargets, offer, printed } from './completion.ts';
 import { describe } from './describe.ts';
 import { Kubectl, kubectlFlags } from './kubectl.ts';
 import { attach, logs, top } from './session-verbs.ts';
@@ -125,6 +126,10 @@ export const verbs: readonly Verb[] = [
 
 /** Runs the plugin with these arguments; resolves with its exit status. */
 export async function runPlugin(argv: readonly string[], shell: Shell): Promise<number> {
+  if (argv[0] === askVerb) {
+    await write(shell.stdout, printed(await offer(argv.slice(1), verbs, shell)));
+    return 0;
+  }
   let status = 0;
   const program = new Commander('kubectl runlet')
     .description('Verbs for NodeTasks that kubectl itself lacks. It calls your kubectl, with your flags.')
@@ -134,6 +139,12 @@ export async function runPlugin(argv: readonly string[], shell: Shell): Promise<
     .enablePositionalOptions()
     .configureOutput(outputOf(shell));
   for (const verb of verbs) addVerb(program, verb, shell, (exitStatus) => (status = exitStatus));
+  program
+    .command('completion')
+    .summary('print a completion script, or the program by which kubectl itself completes')
+    .helpOption('-h, --help', 'print help')
+    .argument('<for>', completionTargets.join(', '))
+    .action(async (target: string) => await write(shell.stdout, completionScript(target)));
   try {
     await program.parseAsync(argv, { from: 'user' });
     return status;
