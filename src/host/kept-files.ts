@@ -4,10 +4,10 @@ import { readTextSync } from './files.ts';
 import { KernelText } from './kernel-text.ts';
 
 /**
- * What of the descriptors that this process may have is for files that are kept; the rest is for sockets, FIFOs and
- * everything else, of which a task takes some three.
+ * What of the descriptors that this process may have is for files that are kept: of a task some twenty, beside which it takes
+ * up to three for its streams. Where there is no room a file is opened for each reading, which takes five times as long.
  */
-const shareOfLimit = 0.75;
+const shareOfLimit = 0.85;
 let room: number | undefined;
 let openFiles = 0;
 
@@ -24,15 +24,17 @@ const missing = -2;
 export class KeptFiles implements Disposable {
   readonly #descriptors: number[];
   readonly #pathOf: (file: number) => string | undefined;
+  readonly #hasRoom: () => boolean;
   #gone = false;
 
   /** For files 0 to `count` - 1; one without a path is missing. */
-  constructor(count: number, pathOf: (file: number) => string | undefined) {
+  constructor(count: number, pathOf: (file: number) => string | undefined, hasRoom = processHasRoom) {
     this.#descriptors = Array.from({ length: count }, () => notOpen);
     this.#pathOf = pathOf;
+    this.#hasRoom = hasRoom;
   }
 
-  /** How many are open in this process: at most three quarters of the descriptors that it may have. */
+  /** How many are open in this process. */
   static get count(): number {
     return openFiles;
   }
@@ -47,17 +49,21 @@ export class KeptFiles implements Disposable {
    * nothing, or once the thing that it speaks of is gone. With `keep` it stays open where there is room.
    */
   read(file: number, keep: boolean): KernelText | undefined {
-    let descriptor = this.#descriptors[file] ?? missing;
-    if (descriptor === notOpen && keep && hasRoom()) descriptor = this.#open(file);
-    if (descriptor >= 0) return this.#readOpen(descriptor);
-    return descriptor === missing ? undefined : this.#readOnce(file);
+    const known = this.#descriptors[file] ?? missing;
+    if (known >= 0) return this.#readOpen(known);
+    const opened = known === missing ? missing : this.#open(file);
+    if (opened === missing) return undefined;
+    if (!keep || !this.#hasRoom()) return this.#readAndClose(opened);
+    this.#descriptors[file] = opened;
+    openFiles += 1;
+    return this.#readOpen(opened);
   }
 
+  /** Opens a file; one that is missing is not looked for again, because asking in vain takes longest of all. */
   #open(file: number): number {
     const path = this.#pathOf(file);
     const descriptor = path === undefined ? missing : openAt(path);
-    this.#descriptors[file] = descriptor;
-    if (descriptor >= 0) openFiles += 1;
+    if (descriptor === missing) this.#descriptors[file] = missing;
     return descriptor;
   }
 
@@ -73,9 +79,12 @@ export class KeptFiles implements Disposable {
     }
   }
 
-  #readOnce(file: number): KernelText | undefined {
-    const path = this.#pathOf(file);
-    return path === undefined ? undefined : KernelText.readFile(path);
+  #readAndClose(descriptor: number): KernelText | undefined {
+    try {
+      return this.#readOpen(descriptor);
+    } finally {
+      fs.closeSync(descriptor);
+    }
   }
 
   /** Closes them all; a later reading opens them anew. */
@@ -90,7 +99,7 @@ export class KeptFiles implements Disposable {
   }
 }
 
-function hasRoom(): boolean {
+function processHasRoom(): boolean {
   room ??= Math.floor(descriptorLimit() * shareOfLimit);
   return openFiles < room;
 }
@@ -99,7 +108,7 @@ function openAt(path: string): number {
   try {
     return fs.openSync(path, 'r');
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENODEV', 'EOPNOTSUPP')) return missing;
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENODEV', 'ESRCH', 'EOPNOTSUPP')) return missing;
     throw error;
   }
 }
