@@ -29,7 +29,7 @@ export interface TransportAnswer {
 const rereadAfterMs = 10_000;
 const connectTimeoutMs = 10_000;
 /** One for each watch, and some for what is asked beside. */
-const maxConnections = 12;
+const maxConnections = 16;
 
 /** Connections to one API server: few, kept open, made anew with the certificates and tokens of the moment. */
 export class Transport implements AsyncDisposable {

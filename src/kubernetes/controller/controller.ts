@@ -11,6 +11,8 @@ import { collectionPath, objectPath, type Resource } from '../cluster/resource.t
 import { apiVersion } from '../node-task/fields.ts';
 import { toTime } from '../reconcile/time.ts';
 import { WorkQueue } from '../reconcile/work-queue.ts';
+import { sessionResources } from '../session/resources.ts';
+import { isAbandoned } from './abandoned.ts';
 import { isAgent, NodeView, type Labels } from './node-view.ts';
 import { planObject, type ControllerAction } from './plan.ts';
 import { allKinds } from './kinds.ts';
@@ -32,6 +34,8 @@ const fieldManager = 'runlet-controller';
 
 /** Nodes whose objects are looked at at once. */
 const workers = 4;
+/** How often sessions are looked for that nobody came for. */
+const sweepEveryMs = 60_000;
 
 /** One kind: its objects by key. */
 interface Kind {
@@ -79,11 +83,36 @@ export class LostNodeController {
     await using group = new TaskGroup((error) => log.error({ err: error }, 'a part of the controller failed'));
     for (const watch of this.#watches) group.spawn(() => watch.run(signal));
     for (let n = 0; n < workers; n += 1) group.spawn(() => this.#work(signal));
+    group.spawn(() => this.#sweep(signal));
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
     this.#queue[Symbol.dispose]();
+  }
+
+  /** Deletes sessions whose time is over and that no agent deletes. */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    const sessions = this.#kinds.filter(({ resource }) => resource.kind in sessionResources);
+    while (!signal.aborted) {
+      const nowMs = clock.nowMs();
+      for (const { store, writer, resource } of sessions) {
+        for (const { metadata } of store
+          .keys()
+          .flatMap((key) => store.get(key) ?? [])
+          .filter((object) => isAbandoned(object, nowMs))) {
+          const { name, namespace = '', uid } = metadata;
+          await writer.delete({ name, namespace, uid }).catch((error: unknown) => {
+            log.debug(
+              { kind: resource.kind, namespace, name, reason: errorMessage(error) },
+              'cannot delete a session yet',
+            );
+          });
+        }
+      }
+      await clock.sleep(sweepEveryMs, signal).catch(() => {}); // told to leave
+    }
   }
 
   #kind(resource: Resource): Kind {
