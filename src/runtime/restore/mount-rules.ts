@@ -138,17 +138,28 @@ function mountOver(top: ReadonlyMap<string, SeenMount>, path: string): SeenMount
 }
 
 /** Mounts that nothing of the specification leads to, and second ones over what it leads to. */
-function strangers({ linux }: RuntimeSpec, wanted: readonly WantedMount[], { mounts }: MountFacts): readonly Excess[] {
+function strangers({ linux }: RuntimeSpec, wanted: readonly WantedMount[], facts: MountFacts): readonly Excess[] {
   const expected = new Map<string, number>([['/', 1]]);
   const places = [...wanted.map(({ at }) => at), ...(linux?.maskedPaths ?? []), ...(linux?.readonlyPaths ?? [])];
   const devices = [...usualDevices, ...(linux?.devices ?? []).map(({ path }) => path)];
   for (const place of [...places, ...devices]) expected.set(place, (expected.get(place) ?? 0) + 1);
   const cgroups = wanted.filter(({ type }) => type === 'cgroup').map(({ at }) => `${at}/`);
-  return mounts.flatMap(({ mountPoint, type }) => {
+  return facts.mounts.flatMap(({ mountPoint, type, file }) => {
     const left = expected.get(mountPoint) ?? 0;
     expected.set(mountPoint, left - 1);
     if (left > 0) return [];
     if (type === 'cgroup' && cgroups.some((place) => mountPoint.startsWith(place))) return [];
+    if (file !== undefined && file === sourceBelow(mountPoint, wanted, facts)) return [];
     return [excess(mountPoint, 'is not of its specification')];
   });
+}
+
+/** What the node has where a mount lies in a volume: a folder may bring those that lie below it. */
+function sourceBelow(
+  mountPoint: string,
+  wanted: readonly WantedMount[],
+  { sourceFile }: MountFacts,
+): string | undefined {
+  const around = wanted.find(({ at, options }) => options?.includes('rbind') && mountPoint.startsWith(`${at}/`));
+  return around?.source && sourceFile(`${around.source}${mountPoint.slice(around.at.length)}`);
 }

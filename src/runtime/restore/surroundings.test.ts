@@ -94,6 +94,13 @@ describe('the mounts of a restored task', () => {
     ).toContain(said);
   });
 
+  it('may be what lies below a volume on the node as well', () => {
+    const below = { mountPoint: '/data/disk', type: 'ext4', options: ['ro'], file: '3:1' };
+    const sourceFile = (source: string) => (source === '/srv/data/disk' ? '3:1' : facts(right).sourceFile(source));
+    expect(mountExcesses(spec, { ...facts([...right, below]), sourceFile })).toEqual([]);
+    expect(mountExcesses(spec, facts([...right, below])).map(({ field }) => field)).toEqual(['mountinfo (/data/disk)']);
+  });
+
   it('are its own business where it may mount', () => {
     const mighty = { ...spec, process: { cwd: '/', capabilities: { bounding: ['CAP_SYS_ADMIN'] } } };
     expect(mountExcesses(mighty, facts([]))).toEqual([]);
