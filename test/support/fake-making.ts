@@ -36,7 +36,7 @@ export class FakeMaking implements TaskMaking {
     };
   }
 
-  prepare(task: NodeTask, { ref, attempt, owner }: MakeOptions): Promise<PreparedTask> {
+  prepare(task: NodeTask, { ref, attempt, owner, restoreFrom }: MakeOptions): Promise<PreparedTask> {
     const args = task.spec.command ?? ['forever'];
     return Promise.resolve({
       request: {
@@ -45,6 +45,7 @@ export class FakeMaking implements TaskMaking {
         io: noIo,
         rootfs: [],
         owner: { ...owner, maker: 'runlet', attempt: String(attempt) },
+        ...(restoreFrom === undefined ? {} : { restoreFrom }),
       },
       ...(task.spec.image === undefined
         ? {}
