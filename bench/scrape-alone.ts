@@ -15,8 +15,8 @@ import { printTable, quantile } from './measure.ts';
 
 const taskCounts = [100, 400, 1000];
 const profiles: readonly StatsDetail[] = ['basic', 'standard', 'full'];
-const scrapes = 40;
-const warmUps = 20;
+const scrapes = 20;
+const warmUps = 15;
 const lookEveryMs = 1;
 const parent = `/runlet-bench-${process.pid}`;
 

@@ -7,7 +7,7 @@ import { containerdSide, runletSide, type Side } from './sides.ts';
 
 const taskCounts = [50, 100];
 /** Enough that CPU time, which is told in steps of 10 ms, is known well. */
-const scrapes = 100;
+const scrapes = 60;
 const warmUps = 30;
 /** cAdvisor reads cgroups by itself every 10 to 15 s, whoever asks. */
 const idleMs = 30_000;

@@ -53,8 +53,8 @@ export function hugetlbFiles(
     return {
       pageSize,
       usage: { index, name: usage, rank: detailRank('standard') },
-      limit: { index: index + 1, name: limit, rank: detailRank('full') },
-      limitHits: { index: index + 2, name: limitHits, rank: detailRank('full') },
+      limit: { index: index + 1, name: limit, rank: detailRank('message') },
+      limitHits: { index: index + 2, name: limitHits, rank: detailRank('message') },
     };
   });
 }

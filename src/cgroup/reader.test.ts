@@ -121,6 +121,15 @@ describe('a reading of Linux 6.18’s files of cgroup v1', () => {
     expect([stats?.pressure?.irq, stats?.hugetlb, stats?.network]).toEqual([undefined, undefined, undefined]);
   });
 
+  it('has for containerd’s clients what their message has, and no more', () => {
+    using reader = openCgroupReader({ version: 1, dirs: v1Folders('linux-6.18-calm') }, { pageSizes: [] });
+    const stats = reader.read('message');
+    expect(stats?.cpu?.perCpuUsec).toHaveLength(2);
+    expect(stats?.memory).toMatchObject({ limitHits: 0n, swapLimitBytes: 'unlimited', stat: undefined });
+    expect(stats?.group).toBeUndefined();
+    expect(reader.read('standard')?.cpu?.perCpuUsec).toBeUndefined();
+  });
+
   it('has how often and how long a task was throttled', () => {
     using reader = openCgroupReader({ version: 1, dirs: v1Folders('linux-6.18-throttled') }, { pageSizes: [] });
     const stat = v1File('linux-6.18-throttled', 'cpu/cpu.stat');

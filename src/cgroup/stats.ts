@@ -16,10 +16,13 @@ export interface TaskStats {
   readonly group?: GroupStats | undefined;
 }
 
-/** How much of it is read: what `basic` metrics need, what the usual ones need, or all that the kernel has. */
-export type StatsDetail = 'basic' | 'standard' | 'full';
+/**
+ * How much of it is read: what `basic` metrics need, what the usual ones need, what a `message` for containerd's clients has
+ * beyond them, or all that the kernel has.
+ */
+export type StatsDetail = 'basic' | 'standard' | 'message' | 'full';
 
-const ranks = { basic: 0, standard: 1, full: 2 } as const satisfies Record<StatsDetail, number>;
+const ranks = { basic: 0, standard: 1, message: 2, full: 3 } as const satisfies Record<StatsDetail, number>;
 
 /** A higher detail holds all that a lower one does. */
 export function detailRank(detail: StatsDetail): number {

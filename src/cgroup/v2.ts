@@ -24,7 +24,7 @@ export const v2Files = cgroupFiles({
   memoryMin: ['memory.min', 'full'],
   memoryLow: ['memory.low', 'full'],
   memoryHigh: ['memory.high', 'full'],
-  memorySwapMax: ['memory.swap.max', 'full'],
+  memorySwapMax: ['memory.swap.max', 'message'],
   memorySwapEvents: ['memory.swap.events', 'full'],
   memoryZswapCurrent: ['memory.zswap.current', 'full'],
   pidsCurrent: ['pids.current', 'basic'],

@@ -90,7 +90,9 @@ so that a series ends when the task does.
 - A file that the kernel does not have is a series that is missing, never a zero. No limit is \`+Inf\`.
 - A task that is shorter than the scrape interval is in \`runlet_finished_*\`.
 - \`--metrics-profile\` says how much there is of a task: \`basic\` (about 25 series), \`standard\` (about 55, and some for each device
-  and interface) or \`full\` (about 110). Only the files of the profile are kept open.
+  and interface) or \`full\` (about 110). Only the files of the profile are kept open, some 20 a task in \`standard\`, and never more
+  than 85 % of the descriptors that the agent may have (\`process_max_fds\`): beyond that a file is opened for each reading, which
+  takes five times as long. \`runlet_kept_cgroup_files\` says how many are.
 - A task has series of at most 16 block devices, 8 interfaces and 4 sizes of huge pages; what is left out is counted in
   \`runlet_dropped_label_values_total\`.
 `;

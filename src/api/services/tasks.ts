@@ -122,7 +122,7 @@ export function tasksService(handlers: Handlers, options: TasksOptions): TasksSe
     metrics: handlers.read((request, call) => {
       const wanted = new Set(request.filters.map((filter) => /^id==(.+)$/.exec(filter)?.[1] ?? filter));
       const measured = tasks.list(call.namespace()).filter(({ id }) => wanted.size === 0 || wanted.has(id));
-      return { metrics: measured.flatMap((task) => toMetric(task.id, task.stats('full'), Date.now()) ?? []) };
+      return { metrics: measured.flatMap((task) => toMetric(task.id, task.stats('message'), Date.now()) ?? []) };
     }),
     wait: handlers.read(async (request, call) => {
       const exit = await processOf(call, request.containerId, request.execId).wait({ signal: call.signal });
