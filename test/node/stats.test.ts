@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { applyLimits } from '#cgroup/apply-limits.ts';
 import { CgroupGroup } from '#cgroup/group.ts';
 import { KeptFiles } from '#host/kept-files.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { Task } from '#task/task.ts';
+import { cpuSeconds, kernelFile, keyed } from '../support/kernel-files.ts';
 import { measuredNode, type Scrape } from '../support/metrics.ts';
 import { eventually, makeTestNode, type TestNode } from '../support/node.ts';
 import { spec } from '../support/runtime.ts';
@@ -40,17 +42,6 @@ async function asleep(task: Task): Promise<void> {
   );
 }
 
-/** One of the kernel's files of a task's cgroup, under whichever version this machine has. */
-function kernelFile(id: string, v1: readonly [controller: string, file: string], v2: string): string {
-  const group = new CgroupGroup(node.hierarchy, `${node.cgroupParent}/default/${id}`);
-  const folder = group.folder(v1[0]);
-  return readFileSync(join(folder ?? '', node.hierarchy.version === 1 ? v1[1] : v2), 'utf8');
-}
-
-function keyed(text: string, key: string): number {
-  return Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(text)?.[1]);
-}
-
 describe('the statistics of a task', () => {
   it('are what the kernel’s files say', async () => {
     const { version } = node.hierarchy;
@@ -62,19 +53,18 @@ describe('the statistics of a task', () => {
     // The kernel brings its counts up to date now and then, perhaps just between two readings.
     const { scrape, memory } = await eventually(
       async () => ({
-        before: kernelFile('calm', ['memory', 'memory.stat'], 'memory.stat'),
+        before: kernelFile(node, 'calm', ['memory', 'memory.stat'], 'memory.stat'),
         scrape: await measured.scrape(),
-        memory: kernelFile('calm', ['memory', 'memory.stat'], 'memory.stat'),
+        memory: kernelFile(node, 'calm', ['memory', 'memory.stat'], 'memory.stat'),
       }),
       (read) => read.before === read.memory,
       'its memory is counted',
     );
-    const usage = kernelFile('calm', ['cpuacct', 'cpuacct.usage'], 'cpu.stat');
-    const seconds = version === 1 ? Math.floor(Number(usage) / 1000) / 1e6 : keyed(usage, 'usage_usec') / 1e6;
+    const seconds = cpuSeconds(node, 'calm');
     expect(value(scrape, 'cpu_usage_seconds_total', 'calm')).toBe(seconds);
     expect(seconds).toBeGreaterThan(0);
     expect(value(scrape, 'cpu_limit_cores', 'calm')).toBe(1.5);
-    const peak = kernelFile('calm', ['memory', 'memory.max_usage_in_bytes'], 'memory.peak');
+    const peak = kernelFile(node, 'calm', ['memory', 'memory.max_usage_in_bytes'], 'memory.peak');
     expect(value(scrape, 'memory_peak_bytes', 'calm')).toBe(Number(peak));
     expect(value(scrape, 'memory_limit_bytes', 'calm')).toBe(64 * mebibyte);
     expect(value(scrape, 'memory_bytes', 'calm', 'kind="anon"')).toBe(
@@ -145,10 +135,38 @@ describe('the statistics of a task', () => {
   });
 });
 
+describe('the budget of a node', () => {
+  it('is what the cgroup of all tasks may use, and what they use together', async () => {
+    await using measured = await measuredNode(node);
+    const group = new CgroupGroup(node.hierarchy, node.cgroupParent);
+    const args = ['/bin/sleep', '100000'];
+    for (const id of ['one', 'two']) await measured.run(id, args);
+    const failures = applyLimits(group, {
+      memory: { limit: 512 * mebibyte },
+      cpu: { shares: 2048 },
+      pids: { limit: 77 },
+    });
+    expect(failures).toEqual([]);
+    const scrape = await measured.scrape();
+    const told = (name: string) => scrape.value(`runlet_node_budget_${name}`);
+    expect(told('memory_limit_bytes')).toBe(512 * mebibyte);
+    expect(told('pids_limit')).toBe(77);
+    // Their monitors are there too.
+    expect(told('pids')).toBe(Number(readFileSync(join(group.folder('pids') ?? '', 'pids.current'), 'utf8')));
+    expect(told('pids')).toBeGreaterThanOrEqual(2);
+    expect(told('cpu_shares') ?? told('cpu_weight')).toBe(node.hierarchy.version === 1 ? 2048 : 79);
+    const each = ['one', 'two'].map((id) => value(scrape, 'cpu_usage_seconds_total', id) ?? Number.NaN);
+    expect(told('cpu_usage_seconds_total')).toBeGreaterThanOrEqual(each.reduce((sum, one) => sum + one, 0));
+    const memory = ['one', 'two'].map((id) => value(scrape, 'memory_usage_bytes', id) ?? Number.NaN);
+    expect(told('memory_usage_bytes')).toBeGreaterThanOrEqual(Math.max(...memory));
+  });
+});
+
 describe('the end of a task', () => {
   it('ends what came of its cgroup, keeps what is on record and closes every file', async () => {
-    const before = KeptFiles.count;
     await using measured = await measuredNode(node);
+    await measured.scrape();
+    const before = KeptFiles.count; // those of the cgroup that holds all tasks
     const task = await measured.run('gone', shell('read x; exit 3'));
     // Its stdin is empty, so it may have ended already.
     await measured.scrape();

@@ -1,3 +1,4 @@
+import { CgroupGroup } from '#cgroup/group.ts';
 import type { StatsDetail } from '#cgroup/stats.ts';
 import { silentLog } from '#log/log.ts';
 import { toEndpoint, type EndpointSettings } from '#metrics/endpoint.ts';
@@ -49,6 +50,7 @@ export async function measuredNode(
   const metrics = new Metrics({
     ...{ tasks: manager, log, build: { version: '0.0.0-test' } },
     profile: options.profile ?? 'standard',
+    budget: new CgroupGroup(hierarchy, cgroupParent).places,
     describe: options.describe ?? (() => ({})),
   });
   await manager.recover();
