@@ -45,6 +45,7 @@ interface Deltas {
   readonly databaseCpuMs: number;
   readonly watchEvents: number;
   readonly watchBytes: number;
+  readonly cut: number;
 }
 
 async function measure(kind: 'modern' | 'plain', sizes: readonly number[]): Promise<void> {
@@ -146,6 +147,7 @@ async function during({ server, fleet }: Parts, work: () => Promise<void>): Prom
     databaseCpuMs: cpuOf(after, true) - cpuOf(before, true),
     watchEvents: after.watchEvents - before.watchEvents,
     watchBytes: after.watchBytes - before.watchBytes,
+    cut: after.cut - before.cut,
   };
 }
 
@@ -196,6 +198,7 @@ function printPhase(title: string, phases: readonly Phase[]): void {
       ...verbs.map((verb) => [`  ${verb}`, ...each(({ requests }) => requests.get(verb) ?? 0, 2)]),
       ['events on watches', ...each(({ watchEvents }) => watchEvents, 1)],
       ['KiB on watches', ...each(({ watchBytes }) => watchBytes / 1024, 1)],
+      ['watches that were cut', ...each(({ cut }) => cut, 2)],
       ['ms CPU of the API server', ...each(({ cpuMs }) => cpuMs, 1)],
       ['ms CPU of etcd', ...each(({ databaseCpuMs }) => databaseCpuMs, 1)],
     ],

@@ -14,6 +14,8 @@ export interface ServerCounts {
   /** Of NodeTasks: sent on watches, and their bytes. */
   readonly watchEvents: number;
   readonly watchBytes: number;
+  /** Watches that the server has cut because their client, or itself, was too slow. */
+  readonly cut: number;
   /** Watches of our kinds that are open. */
   readonly watches: number;
   readonly programs: readonly ProgramCounts[];
@@ -43,6 +45,7 @@ export async function countServer(server: ApiServer): Promise<ServerCounts> {
     watchBytes: sum(
       samples.filter(({ name, labels }) => name === 'apiserver_watch_events_sizes_sum' && isNodeTask(labels)),
     ),
+    cut: sum(samples.filter(({ name }) => name === 'apiserver_terminated_watchers_total')),
     watches: sum(samples.filter(isWatch)),
     programs: programs.map(({ name, pid, samples: own }) => ({
       ...{ name, cpuMs: cpuMs(pid), rss: memoryOf(pid).rss },
