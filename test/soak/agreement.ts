@@ -1,6 +1,6 @@
 import type { TestNode } from '../support/node.ts';
 import { readKernelTask, type KernelLimits, type KernelTask } from './kernel.ts';
-import { namespace, type SoakObject } from './objects.ts';
+import { namespace, type SoakObject, type Story } from './objects.ts';
 import type { Limits } from './plan.ts';
 import type { Runs } from './task-program.ts';
 
@@ -12,9 +12,14 @@ const defaultPids = 2048;
 const ttlLeewayMs = 5000;
 
 /** In what an object, what is said of it and what the kernel has do not agree, one sentence each. */
-export function disagreements(object: SoakObject, node: TestNode, runs: Runs | undefined): readonly string[] {
+export function disagreements(
+  object: SoakObject,
+  node: TestNode,
+  known: { readonly runs: Runs | undefined; readonly story: Story | undefined },
+): readonly string[] {
   const kernel = readKernelTask(node, nodeNamespace, object.metadata.name);
-  return [...unsettled(object), ...kernelDiffers(object, kernel), ...programDiffers(object, runs)].map(
+  const mayEnd = Number(object.spec.args[1]) > 0 || (known.story?.kills ?? 0) > 0;
+  return [...unsettled(object, mayEnd), ...kernelDiffers(object, kernel), ...programDiffers(object, known.runs)].map(
     (text) => `${object.metadata.name} (${object.metadata.uid}): ${text}`,
   );
 }
@@ -24,7 +29,7 @@ function condition({ status }: SoakObject, type: string) {
 }
 
 /** Whether what is said is about this generation, and is what may be the end of the matter. */
-function unsettled(object: SoakObject): readonly string[] {
+function unsettled(object: SoakObject, mayEnd: boolean): readonly string[] {
   const { metadata, spec, status } = object;
   const ready = condition(object, 'Ready');
   if (metadata.deletionTimestamp !== undefined) return ['it is deleted and still there'];
@@ -33,7 +38,7 @@ function unsettled(object: SoakObject): readonly string[] {
     return [`generation ${metadata.generation}, observed ${status?.observedGeneration}: ${said}`];
   }
   const asked = `asked to be ${spec.runState}, is ${said}`;
-  if (!states(object).includes(status.state ?? '')) return [asked];
+  if (!states(object, mayEnd).includes(status.state ?? '')) return [asked];
   const isOver = ready.status === 'True' || ['BackOff', 'Failed', 'AlreadyStarted'].includes(ready.reason);
   return isOver ? overdue(object) : [asked];
 }
@@ -46,9 +51,9 @@ function overdue(object: SoakObject): readonly string[] {
   return overAtMs < Date.now() ? [`its time was over at ${new Date(overAtMs).toISOString()}`] : [];
 }
 
-/** The states that its spec allows: a program that ends by itself waits for its next start, or has none. */
-function states({ spec }: SoakObject): readonly string[] {
-  const mortal = Number(spec.args[1]) > 0 ? ['Stopped', 'Pending'] : [];
+/** The states that its spec allows: a program that ends waits for its next start, or has none. */
+function states({ spec }: SoakObject, mayEnd: boolean): readonly string[] {
+  const mortal = mayEnd ? ['Stopped', 'Pending'] : [];
   switch (spec.runState) {
     case 'Stopped':
       return ['Stopped'];

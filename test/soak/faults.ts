@@ -38,6 +38,18 @@ export async function killAgents(
   return await node.start(start);
 }
 
+/** Kills processes -9. Whether there was one. */
+export function killAll(pids: readonly number[]): boolean {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+  return pids.length > 0;
+}
+
 /** Kills the API server -9 and starts it again, in the times that are planned. Returns how often. */
 export async function killServer(
   server: ApiServer,

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, type Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { mountsBelow } from '#host/mounts.ts';
 import type { TestNode } from '../support/node.ts';
@@ -38,18 +38,23 @@ export function leftovers(node: TestNode, objects: readonly SoakObject[]): reado
 /** A monitor stays with its process, and there is one for each. */
 function monitorTrouble(node: TestNode): readonly string[] {
   const counts = new Map<string, number>();
-  for (const id of monitoredIds(node)) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const { id } of monitorsIn(node)) counts.set(id, (counts.get(id) ?? 0) + 1);
   return [...counts].flatMap(([id, count]) => {
     const alive = (readKernelTask(node, nodeNamespace, id)?.pids.length ?? 0) > 0;
     return count > 1 || !alive ? [`${count} monitors of ${id}, whose process ${alive ? 'runs' : 'is gone'}`] : [];
   });
 }
 
+/** The process ids of a task's monitors. */
+export function monitorsOf(node: TestNode, name: string): readonly number[] {
+  return monitorsIn(node).flatMap(({ pid, id }) => (id === name ? [pid] : []));
+}
+
 /** conmon names the container by `-c`. */
-function monitoredIds(node: TestNode): readonly string[] {
+function monitorsIn(node: TestNode): readonly { readonly pid: number; readonly id: string }[] {
   return node.running().flatMap((pid) => {
     const [program = '', ...args] = commandLine(pid);
-    return program.endsWith('conmon') ? [args[args.indexOf('-c') + 1] ?? ''] : [];
+    return program.endsWith('conmon') ? [{ pid, id: args[args.indexOf('-c') + 1] ?? '' }] : [];
   });
 }
 
@@ -61,9 +66,21 @@ function commandLine(pid: number): readonly string[] {
   }
 }
 
+/** What goes meanwhile is no FIFO any more; root file systems are the tasks' own. */
 function fifosBelow(folder: string): readonly string[] {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFIFO()).map(({ parentPath, name }) => join(parentPath, name));
+  return entriesOf(folder).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isFIFO()) return [path];
+    return entry.isDirectory() && entry.name !== 'rootfs' ? fifosBelow(path) : [];
+  });
+}
+
+function entriesOf(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
 }
 
 /** The id in a path or in an escaped key of ours; the path itself where there is none. */

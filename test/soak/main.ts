@@ -13,6 +13,7 @@ const usage = `npm run soak [-- OPTION…]
   --tasks N     names of NodeTasks, 500
   --minutes M   how long faults and changes last, 5
   --seed S      of the random plan; a new one each time
+  --kill        lets somebody else kill tasks and monitors, too
   --sources     runs the agent from its sources instead of the built program
 `;
 
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     tasks: { type: 'string', default: '500' },
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    kill: { type: 'boolean', default: false },
     sources: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -33,14 +35,15 @@ async function main(): Promise<number> {
     say(usage);
     return 2;
   }
-  const again = `--tasks ${options.tasks} --minutes ${options.minutes} --seed ${options.seed}`;
+  const again = `--tasks ${options.tasks} --minutes ${options.minutes} --seed ${options.seed}${values.kill ? ' --kill' : ''}`;
   execFileSync('bash', ['scripts/test-servers.sh', 'clients', 'servers'], { stdio: 'inherit' });
   say(`soak ${again}`);
+  const { kill } = values;
   const program = values.sources ? {} : { program: buildProgram() };
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.once(name, () => stop.abort(new Error(`stopped by ${name}`)));
-  const { violations, figures } = await runSoak({ ...options, ...program, say, signal: stop.signal });
+  const { violations, figures } = await runSoak({ ...options, kill, ...program, say, signal: stop.signal });
   for (const violation of violations) say(violation);
   say(describeFigures(figures));
   say(

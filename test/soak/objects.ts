@@ -16,6 +16,8 @@ export interface Story {
   readonly restartPolicy: Wish['restartPolicy'];
   /** Changes that let a run begin again, whatever the last one came to. */
   begins: number;
+  /** How often somebody else has killed its process or its monitor: that is an end too, with an exit status that is a failure. */
+  kills: number;
 }
 
 /** A NodeTask as the soak reads it. */
@@ -56,10 +58,19 @@ interface Known {
   obeys: boolean;
 }
 
+/** The node of the tasks. */
+export interface Place {
+  readonly nodeName: string;
+  readonly rootfs: readonly string[];
+  readonly shared: string;
+  /** Kills the processes of a task, or its monitor. Whether there was somebody to kill. */
+  kill(name: string, what: 'processes' | 'monitor'): boolean;
+}
+
 /** Makes, changes and deletes NodeTasks on a server that comes and goes: each change is asked for until there is an answer. */
 export class SoakObjects {
   readonly #server: ApiServer;
-  readonly #place: { readonly nodeName: string; readonly rootfs: readonly string[]; readonly shared: string };
+  readonly #place: Place;
   readonly #known = new Map<string, Known>();
   readonly #stories = new Map<string, Story>();
   readonly #signal: AbortSignal;
@@ -69,7 +80,7 @@ export class SoakObjects {
 
   constructor(options: {
     readonly server: ApiServer;
-    readonly place: { readonly nodeName: string; readonly rootfs: readonly string[]; readonly shared: string };
+    readonly place: Place;
     /** Gives up. */
     readonly signal: AbortSignal;
   }) {
@@ -149,6 +160,12 @@ export class SoakObjects {
         await this.#create(name, change.wish);
         return this.#known.has(name);
       }
+      case 'kill':
+      case 'orphan':
+        if (!this.#place.kill(name, change.kind === 'kill' ? 'processes' : 'monitor')) return true;
+        known.story.kills += 1;
+        this.#count(change.kind);
+        return true;
     }
   }
 
@@ -165,7 +182,7 @@ export class SoakObjects {
     if (status === 409) ({ status, body } = await this.#ask('GET', `${collection}/${name}`));
     const metadata = body['metadata'] as { uid: string; annotations?: Record<string, string> } | undefined;
     if (status >= 300 || metadata?.annotations?.[serialAnnotation] !== serial) return;
-    const story: Story = { name, uid: metadata.uid, restartPolicy: wish.restartPolicy, begins: 0 };
+    const story: Story = { name, uid: metadata.uid, restartPolicy: wish.restartPolicy, begins: 0, kills: 0 };
     this.#stories.set(story.uid, story);
     this.#known.set(name, { story, runState: wish.runState, obeys: wish.obeys });
     this.#count('create');

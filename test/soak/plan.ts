@@ -5,6 +5,8 @@ export interface SoakOptions {
   readonly tasks: number;
   readonly minutes: number;
   readonly seed: number;
+  /** Whether somebody else kills tasks and monitors, too. */
+  readonly kill?: boolean;
 }
 
 /** How often an agent is killed, milliseconds of its life. */
@@ -54,7 +56,9 @@ export type Change =
   | { readonly kind: 'restart'; readonly wish: Wish }
   | { readonly kind: 'delete'; readonly wish: Wish }
   /** Takes the finalizer off by hand, so that the object goes before its task does, and makes a namesake. */
-  | { readonly kind: 'usurp'; readonly wish: Wish };
+  | { readonly kind: 'usurp'; readonly wish: Wish }
+  /** Somebody else kills what runs, or only its monitor. */
+  | { readonly kind: 'kill' | 'orphan'; readonly wish: Wish };
 
 export interface Step {
   readonly atMs: number;
@@ -76,17 +80,20 @@ export interface Plan {
   readonly outages: readonly { readonly atMs: number; readonly forMs: number }[];
 }
 
-export function planSoak({ tasks, minutes, seed }: SoakOptions): Plan {
+export function planSoak({ tasks, minutes, seed, kill = false }: SoakOptions): Plan {
   const random = new Random(seed);
   const wholeMs = minutes * 60_000;
   return {
-    steps: planSteps(new Random(random.whole(0, 2 ** 31)), tasks, wholeMs),
+    steps: planSteps(new Random(random.whole(0, 2 ** 31)), { tasks, wholeMs, kill }),
     deaths: planDeaths(new Random(random.whole(0, 2 ** 31)), wholeMs),
     outages: planOutages(new Random(random.whole(0, 2 ** 31)), wholeMs),
   };
 }
 
-function planSteps(random: Random, tasks: number, wholeMs: number): readonly Step[] {
+function planSteps(
+  random: Random,
+  { tasks, wholeMs, kill }: { readonly tasks: number; readonly wholeMs: number; readonly kill: boolean },
+): readonly Step[] {
   const names = Array.from({ length: tasks }, (_, index) => `t${index}`);
   const first = names.map((name) => ({
     atMs: random.between(0, wholeMs / 4),
@@ -97,14 +104,15 @@ function planSteps(random: Random, tasks: number, wholeMs: number): readonly Ste
   const later = Array.from({ length: count }, () => ({
     atMs: random.between(wholeMs / 20, wholeMs),
     name: random.pick(names),
-    change: planChange(random),
+    change: planChange(random, kill),
   }));
   return [...first, ...later].toSorted((left, right) => left.atMs - right.atMs);
 }
 
-function planChange(random: Random): Change {
+function planChange(random: Random, kill: boolean): Change {
   const wish = planWish(random);
-  const kind = random.weighted({ runState: 40, resources: 20, replace: 15, restart: 7, delete: 15, usurp: 3 });
+  const usual = { runState: 40, resources: 20, replace: 15, restart: 7, delete: 15, usurp: 3 };
+  const kind = random.weighted({ ...usual, kill: kill ? 5 : 0, orphan: kill ? 2 : 0 });
   switch (kind) {
     case 'runState':
       return { kind, runState: random.weighted({ Running: 45, Paused: 30, Stopped: 20, Created: 5 }), wish };
@@ -115,6 +123,8 @@ function planChange(random: Random): Change {
     case 'restart':
     case 'delete':
     case 'usurp':
+    case 'kill':
+    case 'orphan':
       return { kind, wish };
   }
 }

@@ -31,8 +31,8 @@ export function largest(left: ProcessMemory, right: ProcessMemory): ProcessMemor
 /** More than an agent needs, whatever it has been through: what grows without end gets past it. */
 const limits = {
   /** A program from its sources on a machine with much memory, whose collector is in no hurry. */
-  peakBytes: 400e6,
-  peakBytesEach: 0.5e6,
+  peakBytes: 300e6,
+  peakBytesEach: 0.3e6,
   /** Logs, sockets, connections, watches. */
   descriptors: 80,
   /** Its cgroup's files, its attach socket and its FIFOs. */

@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeAgentNode, type AgentNode, type RunningAgent } from '../support/agent.ts';
 import { admin, startApiServer, type ApiServer } from '../support/api-server.ts';
-import { disagreements } from './agreement.ts';
-import { killAgents, killServer, type AgentHistory } from './faults.ts';
-import { leftovers } from './leftovers.ts';
+import { disagreements, nodeNamespace } from './agreement.ts';
+import { killAgents, killAll, killServer, type AgentHistory } from './faults.ts';
+import { readKernelTask } from './kernel.ts';
+import { leftovers, monitorsOf } from './leftovers.ts';
 import { SoakObjects } from './objects.ts';
 import { planSoak, type SoakOptions } from './plan.ts';
 import { largest, memoryOf, tooLarge, type ProcessMemory } from './process-memory.ts';
 import { needlessStarts } from './starts.ts';
-import { makeSoakRootfs, SharedFolder } from './task-program.ts';
+import { makeSoakRootfs, SharedFolder, type Runs } from './task-program.ts';
 
 export interface SoakRun extends SoakOptions {
   /** The agent's program; by default its sources. */
@@ -80,7 +81,13 @@ class Soak {
     const rootfs = [0, 1].map((number) => makeSoakRootfs(join(node.folder, `rootfs-${number}`)));
     this.#objects = new SoakObjects({
       server,
-      place: { nodeName: 'test-node', rootfs, shared: this.#shared.path },
+      place: {
+        ...{ nodeName: 'test-node', rootfs, shared: this.#shared.path },
+        kill: (name, what) =>
+          killAll(
+            what === 'monitor' ? monitorsOf(node, name) : (readKernelTask(node, nodeNamespace, name)?.pids ?? []),
+          ),
+      },
       signal: this.#abort.signal,
     });
   }
@@ -137,7 +144,7 @@ class Soak {
       killServer(this.#server, plan.outages, { beganMs, signal: this.#abort.signal }),
       this.#objects
         .follow(plan.steps, beganMs)
-        .then(() => delay(beganMs + this.#options.minutes * 60_000 - performance.now()))
+        .then(() => delay(Math.max(0, beganMs + this.#options.minutes * 60_000 - performance.now())))
         .then(() => peace.abort()),
     ] as const;
     try {
@@ -173,9 +180,13 @@ class Soak {
     const objects = await this.#objects.list();
     const runs = this.#shared.runs();
     return [
-      ...objects.flatMap((object) => disagreements(object, this.#node, runs.get(object.metadata.uid))),
+      ...objects.flatMap((object) => disagreements(object, this.#node, this.#knownOf(object.metadata.uid, runs))),
       ...leftovers(this.#node, objects),
     ];
+  }
+
+  #knownOf(uid: string, runs: ReadonlyMap<string, Runs>) {
+    return { runs: runs.get(uid), story: this.#objects.stories.get(uid) };
   }
 
   async #needlessStarts(): Promise<readonly string[]> {

@@ -25,7 +25,9 @@ export function needlessStarts(
 }
 
 /** One start, one for each change that begins a run anew, and one for each end that its policy makes good. */
-function mostStarts({ restartPolicy, begins }: Story, { ends }: Runs): number {
-  const again = { Always: ends.length, OnFailure: ends.filter((code) => code !== 0).length, Never: 0 };
-  return 1 + begins + again[restartPolicy];
+function mostStarts({ restartPolicy, begins, kills }: Story, { ends }: Runs): number {
+  if (restartPolicy === 'Never') return 1 + begins;
+  // Whose monitor was killed has no exit status: its end counts as a failure.
+  const counted = restartPolicy === 'Always' || kills > 0 ? ends : ends.filter((code) => code !== 0);
+  return 1 + begins + kills + counted.length;
 }
