@@ -44,7 +44,7 @@ const head = `# Every verb, three ways
 <!-- Made by scripts/write-docs.ts of src/cli/table/: change it there. -->
 
 \`runlet\` and \`ctr --address /run/runlet/runlet.sock\` talk to the agent of a node; \`kubectl\` changes a NodeTask, and the agent
-of its node follows. \`kubectl runlet\` is the plugin \`kubectl-runlet\`.
+of its node follows. \`kubectl runlet\` is the plugin \`kubectl-runlet\`: [kubectl runlet](kubectl-plugin.md).
 
 | to … | runlet | ctr | kubectl |
 | --- | --- | --- | --- |`;

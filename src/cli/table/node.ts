@@ -41,7 +41,7 @@ export const nodeCommands: readonly Command[] = [
       ['runlet stats --wide', 'what the dashboard shows, too'],
       ['runlet stats -o json', 'all of it in bytes and seconds, for programs'],
     ],
-    same: { ctr: '`ctr tasks metrics ID`', kubectl: '`kubectl runlet top NAME`; Prometheus' },
+    same: { ctr: '`ctr tasks metrics ID`', kubectl: '`kubectl runlet top NAME`; a NodeTaskTopSession; Prometheus' },
     load: () => import('../verbs/stats.ts'),
   },
   {
@@ -58,7 +58,7 @@ export const nodeCommands: readonly Command[] = [
       ['runlet top', 'every task on the node'],
       ['runlet top --count 1 | head -5', 'the busiest four'],
     ],
-    same: { ctr: '–', kubectl: '`kubectl runlet top NAME`' },
+    same: { ctr: '–', kubectl: '`kubectl runlet top -w NAME`' },
     load: () => import('../verbs/top.ts'),
   },
   {

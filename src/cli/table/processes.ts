@@ -63,7 +63,7 @@ export const processCommands: readonly Command[] = [
     ],
     same: {
       ctr: '`ctr tasks exec --exec-id X ID CMD…`',
-      kubectl: '`kubectl runlet exec NAME -- CMD…`; a NodeTaskExec',
+      kubectl: '`kubectl runlet exec NAME -- CMD…`; a NodeTaskExec, with -it a NodeTaskExecSession',
     },
     passesThrough: true,
     load: () => import('../verbs/exec.ts'),
@@ -75,7 +75,7 @@ export const processCommands: readonly Command[] = [
     args: [taskArgument],
     flags: [{ flags: '--no-stdin', summary: 'only look' }, detachKeysFlag],
     examples: [['runlet attach web', 'ctrl-p ctrl-q lets go of it again']],
-    same: { ctr: '`ctr tasks attach ID`', kubectl: '`kubectl runlet attach NAME`' },
+    same: { ctr: '`ctr tasks attach ID`', kubectl: '`kubectl runlet attach NAME`; a NodeTaskAttachSession' },
     load: () => import('../verbs/attach.ts'),
   },
   {
@@ -94,7 +94,7 @@ export const processCommands: readonly Command[] = [
       ['runlet logs -f --tail 10 web', 'the last ten lines and what follows'],
       ['runlet logs --since 5m -t web', 'the last five minutes, with times'],
     ],
-    same: { ctr: '–', kubectl: '`kubectl runlet logs NAME`' },
+    same: { ctr: '–', kubectl: '`kubectl runlet logs NAME`; a NodeTaskLogSession' },
     load: () => import('../verbs/logs.ts'),
   },
 ];
