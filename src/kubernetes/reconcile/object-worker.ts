@@ -18,7 +18,7 @@ import { change, type ObjectRecord } from './record.ts';
 import { objectKey, parseObjectKey } from './source.ts';
 import type { ObjectIdentity, ObjectKey, SourceObject } from './source.ts';
 import { isUrgent, nodeTaskStatus, sameStatus } from './status.ts';
-import type { Hold, Plan } from './view.ts';
+import type { Hold, Plan, View } from './view.ts';
 
 /** More steps than any way to what is asked has: who needs more goes in circles. */
 const mostSteps = 50;
@@ -144,7 +144,7 @@ export class ObjectWorker {
       const view = observe(this.#context, object, task);
       const plan: Plan = stranger ? nameTaken(ref, view.nowMs) : planTask(view);
       if (!plan.action) {
-        this.#say(object, task, plan);
+        this.#say(object, task, plan, view);
         this.#noteReached(object, task, plan);
         return again(plan, view.nowMs);
       }
@@ -190,13 +190,18 @@ export class ObjectWorker {
     else memory.reached = { generation: object.generation, attempt };
   }
 
-  /** Says what the object is like now, when that is something new. */
-  #say(object: SourceObject, task: Task | undefined, { hold }: { readonly hold?: Hold }): void {
+  /** Says what the object is like now, when that is something new. `view`: where it has just been looked at. */
+  #say(
+    object: SourceObject,
+    task: Task | undefined,
+    { hold }: { readonly hold?: Hold },
+    view = observe(this.#context, object, task),
+  ): void {
     const { memories, records, sink } = this.#context;
     const memory = memories.of(object.uid);
     const record = records.get(object.uid);
     const before = memory.status ?? record?.status;
-    const status = this.#status(object, task, hold);
+    const status = this.#status(view, task, hold);
     const same = sameStatus(before, status);
     if (same && memory.status) return;
     memory.status = status;
@@ -204,12 +209,11 @@ export class ObjectWorker {
     sink.status(object, status, { urgent: isUrgent(before, status) });
   }
 
-  #status(object: SourceObject, task: Task | undefined, hold: Hold | undefined): NodeTaskStatus {
-    const view = observe(this.#context, object, task);
+  #status(view: View, task: Task | undefined, hold: Hold | undefined): NodeTaskStatus {
     const stats = isAlive(view.live) || view.live?.phase === 'created' ? task?.stats(limitsDetail) : undefined;
     const asked = view.live ? askedResources(view.record, view.live) : null;
     return nodeTaskStatus(view, {
-      containerId: containerIdOf(object),
+      containerId: containerIdOf(view.object),
       ...(hold ? { hold } : {}),
       ...(stats ? { applied: readApplied(stats, asked) } : {}),
     });
