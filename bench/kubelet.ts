@@ -1,5 +1,5 @@
 /** A kubelet without a cluster, for what its cAdvisor tells of cgroups. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NodeNamespaces } from '../test/support/node-namespaces.ts';
 import { eventually } from '../test/support/node.ts';
@@ -27,11 +27,12 @@ export interface Kubelet extends AsyncDisposable {
 /** What a kubelet sets for a whole machine when it starts. */
 const settings = ['vm/overcommit_memory', 'vm/panic_on_oom', 'kernel/panic', 'kernel/panic_on_oops'];
 
-/** Starts one on a containerd's node, in namespaces of its own. Disposing of it gives the machine its settings back. */
+/** Starts one on a containerd's node, in namespaces of its own. Disposing of it gives the machine its settings back and leaves no folder. */
 export async function startKubelet({ node, socket }: ContainerdSide): Promise<Kubelet> {
   const folder = join(node.folder, 'kubelet');
   const own = ['/var/lib/kubelet', '/var/log/pods', '/var/log/containers'];
   const binds = new Map(own.map((path) => [path, join(folder, 'own', path)]));
+  const made = own.filter((path) => !existsSync(path));
   for (const [target, source] of binds) for (const path of [target, source]) mkdirSync(path, { recursive: true });
   const before = new Map(settings.map((name) => [name, readFileSync(`/proc/sys/${name}`, 'utf8')]));
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config));
@@ -49,6 +50,7 @@ export async function startKubelet({ node, socket }: ContainerdSide): Promise<Ku
   const dispose = async () => {
     await namespaces[Symbol.asyncDispose]();
     for (const [name, value] of before) writeFileSync(`/proc/sys/${name}`, value);
+    for (const path of made) rmdirSync(path);
   };
   try {
     await eventually(

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { applyLimits } from '#cgroup/apply-limits.ts';
 import { CgroupGroup } from '#cgroup/group.ts';
-import { KeptFiles } from '#host/kept-files.ts';
 import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { Task } from '#task/task.ts';
 import { cpuSeconds, kernelFile, keyed } from '../support/kernel-files.ts';
@@ -42,6 +41,18 @@ async function asleep(task: Task): Promise<void> {
   );
 }
 
+/** The files that this process has open whose paths have this in them. */
+function openFilesOf(part: string): readonly string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.includes(part) ? [path] : [];
+    } catch {
+      return []; // the one by which they were listed
+    }
+  });
+}
+
 describe('the statistics of a task', () => {
   it('are what the kernel’s files say', async () => {
     const { version } = node.hierarchy;
@@ -77,6 +88,7 @@ describe('the statistics of a task', () => {
     expect(value(scrape, 'pids_limit', 'calm')).toBe(77);
     expect(value(scrape, 'frozen', 'calm')).toBe(1);
     expect(value(scrape, 'state', 'calm', 'state="paused"')).toBe(1);
+    expect(openFilesOf('/default/calm/').length).toBeGreaterThan(15);
   });
 
   it('show new limits at the next scrape', async () => {
@@ -165,8 +177,6 @@ describe('the budget of a node', () => {
 describe('the end of a task', () => {
   it('ends what came of its cgroup, keeps what is on record and closes every file', async () => {
     await using measured = await measuredNode(node);
-    await measured.scrape();
-    const before = KeptFiles.count; // those of the cgroup that holds all tasks
     const task = await measured.run('gone', shell('read x; exit 3'));
     // Its stdin is empty, so it may have ended already.
     await measured.scrape();
@@ -184,7 +194,7 @@ describe('the end of a task', () => {
       'runlet_task_state',
     ]);
     expect(value(scrape, 'last_exit_status', 'gone')).toBe(3);
-    expect(KeptFiles.count).toBe(before);
+    expect(openFilesOf('/default/gone/')).toEqual([]);
   });
 
   it('of one that is shorter than any scrape is counted with what it used', async () => {
