@@ -14,6 +14,8 @@ const manifestSchema = z.strictObject({
   runtime: z.unknown(),
   /** The NodeTask's specification. */
   spec: z.looseObject({}),
+  /** Of CRIU's images; absent in those of former agents. */
+  images: z.record(z.string(), z.string()).optional(),
   createdAt: z.string(),
 });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { TerminalError, UnavailableError } from '#errors/errors.ts';
 import { makeFolder } from '#host/files.ts';
 import { validateNodeTask } from '../node-task/validate.ts';
 import { checkpointPath, writeManifest } from './checkpoint-folder.ts';
+import { digestImages } from './image-digests.ts';
 import { failed, succeeded, unknown } from './record.ts';
 import { readRequest, type OneShotRequest } from './request.ts';
 import { checkSameRights, checkSameTask, savedTask, type NamedCheckpoint } from './restore.ts';
@@ -114,5 +115,29 @@ describe('a checkpoint that is named', () => {
     await makeFolder(folder);
     await writeManifest(folder, manifest);
     expect(await look({ outcome: succeeded('done') })).toMatchObject({ images: join(folder, 'images') });
+  });
+
+  it('is refused when one of its images is not what was dumped', async () => {
+    const folder = join(root, checkpointPath({ namespace: 'default', uid: 'c' }));
+    const images = join(folder, 'images');
+    await makeFolder(images);
+    writeFileSync(join(images, 'core-1.img'), 'who it is');
+    writeFileSync(join(images, 'seccomp.img'), 'its filter');
+    writeFileSync(join(images, 'pages-1.img'), 'memory');
+    await writeManifest(folder, { ...manifest, images: await digestImages(images) });
+    const outcome = succeeded('done');
+    await expect(look({ outcome })).resolves.toBeDefined();
+    for (const [name, text, other] of [
+      ['seccomp.img', 'its filter', 'a filter'],
+      ['pages-1.img', 'memory', 'memory and more'],
+      ['ids-1.img', undefined, 'a stranger'],
+    ] as const) {
+      writeFileSync(join(images, name), other);
+      await expect(look({ outcome }), name).rejects.toThrow(`other images than were dumped: ${name}`);
+      if (text === undefined) rmSync(join(images, name));
+      else writeFileSync(join(images, name), text);
+    }
+    rmSync(join(images, 'core-1.img'));
+    await expect(look({ outcome })).rejects.toThrow('other images than were dumped: core-1.img');
   });
 });

@@ -6,6 +6,7 @@ import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { NodeTask, NodeTaskSpec } from '../node-task/types.ts';
 import type { SavedTask } from '../reconcile/context.ts';
 import { checkpointPath, checkpointPlaces, readManifest, type CheckpointManifest } from './checkpoint-folder.ts';
+import { digestImages, firstChanged } from './image-digests.ts';
 import type { Outcome } from './record.ts';
 import type { OneShotRequest } from './request.ts';
 
@@ -60,6 +61,8 @@ export async function savedTask(
   if (manifest?.uid !== request.uid) throw gone('has no data on this node any more');
   checkSameTask(manifest, task.spec, imageDigest);
   const { images, upper } = checkpointPlaces(folder);
+  const changed = manifest.images && firstChanged(manifest.images, await digestImages(images));
+  if (changed !== undefined) throw gone(`has other images than were dumped: ${changed}`);
   const layer = (await exists(upper)) ? { layer: upper } : {};
   return { images, ...layer, check: (spec) => checkSameRights(manifest, spec) };
 }

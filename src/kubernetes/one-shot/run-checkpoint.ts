@@ -7,6 +7,7 @@ import type { RuntimeSpec } from '#oci/runtime-spec.ts';
 import type { Recipe } from '#task/containers.ts';
 import type { Task } from '#task/task.ts';
 import { checkpointPlaces, writeManifest } from './checkpoint-folder.ts';
+import { digestImages } from './image-digests.ts';
 import { failed, succeeded, type Outcome } from './record.ts';
 import type { CheckpointSpec } from './request.ts';
 
@@ -43,7 +44,7 @@ export async function runCheckpoint(run: CheckpointRun): Promise<Outcome> {
         if (await exists(run.upper)) await copyTree(run.upper, places.upper);
       },
     });
-    await writeManifest(folder, manifestOf(run));
+    await writeManifest(folder, { ...manifestOf(run), images: await digestImages(places.images) });
     const sizeBytes = await diskUsage(folder);
     const then = spec.afterCheckpoint === 'Stop' ? 'has been stopped' : 'goes on';
     return succeeded(`the task was dumped and ${then}`, {
