@@ -135,8 +135,12 @@ describe('on the unified hierarchy', () => {
   });
 
   it('a task goes on while its agent is killed, and another agent has its numbers', () => {
-    const { before, after } = report.get('taken over') as Record<'before' | 'after', { pid: number; series: Series }>;
-    expect(after.pid).toBe(before.pid);
+    const { before, after } = report.get('taken over') as Record<
+      'before' | 'after',
+      { pids: readonly number[]; series: Series }
+    >;
+    expect(after.pids).toEqual(before.pids);
+    expect(after.pids).toHaveLength(1);
     expect(Object.keys(after.series).toSorted()).toEqual(Object.keys(before.series).toSorted());
     for (const name of ['memory_limit_bytes', 'cpu_limit_cores', 'pids_limit', 'pids']) {
       expect(after.series[`runlet_task_${name}`], name).toBe(before.series[`runlet_task_${name}`]);

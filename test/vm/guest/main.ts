@@ -79,9 +79,17 @@ function fileEntry(folder: string, name: string): [string, string][] {
   }
 }
 
-/** The one process of a task, as the kernel has it: asking the client takes seconds here. */
-function pidOf(id: string): number {
-  return Number(filesOf(id)['cgroup.procs']);
+/** The processes of a task, as the kernel has them: asking the client takes long here. */
+function pidsOf(id: string): readonly number[] {
+  return (filesOf(id)['cgroup.procs'] ?? '').split('\n').filter(Boolean).map(Number);
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // ended meanwhile
+  }
 }
 
 /** Every series of one task: its own labels after the name, the value as it is written. */
@@ -105,8 +113,8 @@ async function start(id: string, script: string, ...flags: string[]): Promise<vo
 
 async function asleep(id: string): Promise<void> {
   await eventually(
-    () => readFileSync(`/proc/${pidOf(id)}/cmdline`, 'utf8'),
-    (line) => line.startsWith('sleep'),
+    () => pidsOf(id).map(commandLine),
+    ([line, ...others]) => line?.startsWith('sleep') === true && others.length === 0,
     'the task sleeps',
   );
 }
@@ -138,10 +146,10 @@ async function statistics(): Promise<void> {
 
 /** A task that goes on while its agent is killed and another one takes it over. */
 async function takenOver(): Promise<void> {
-  const before = { pid: pidOf('calm'), series: await seriesOf('calm') };
+  const before = { pids: pidsOf('calm'), series: await seriesOf('calm') };
   await agent.stop('SIGKILL');
   agent = await startAgent();
-  report('taken over', { before, after: { pid: pidOf('calm'), series: await seriesOf('calm') } });
+  report('taken over', { before, after: { pids: pidsOf('calm'), series: await seriesOf('calm') } });
 }
 
 /** A task that wants more CPU than it may have; another one of its kind goes on. */
