@@ -29,7 +29,7 @@ const benches: Readonly<Record<string, Entry>> = {
     load: async () => await import('./api.ts'),
   },
   scrape: {
-    summary: 'what a scrape of /metrics costs with 100, 400 and 1000 tasks',
+    summary: "what a scrape of /metrics costs with up to 1000 tasks, and beside containerd's and cAdvisor's",
     load: async () => await import('./scrape.ts'),
   },
   nodetask: {
