@@ -42,7 +42,9 @@ export function makePlugin(options: {
 for word; do
   if [ "$word" = port-forward ]; then
     echo "Forwarding from 127.0.0.1:$(cat ${portFile}) -> 9621"
-    exec sleep 1000000
+    # Gone with the plugin, also with one that was killed.
+    while kill -0 $PPID 2>/dev/null; do sleep 0.5; done
+    exit 0
   fi
 done
 exec ${clientProgram('kubectl')} "$@"
