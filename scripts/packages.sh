@@ -22,8 +22,8 @@ packages_of() {
     vm) echo "$agent qemu-system-x86 cpio xz-utils zstd" ;;
     cluster) echo "$agent $servers prometheus" ;;
     chart) echo openssl unzip prometheus ca-certificates ;;
-    # kubelet wants containerd and plugins for its network; the agent's image wants buildah.
-    e2e) echo "$agent $servers containerd containernetworking-plugins iptables iproute2 buildah gcc libc6-dev procps" ;;
+    # kubelet wants containerd and plugins for its network; the agent's image wants buildah; tasks a registry.
+    e2e) echo "$agent $servers containerd docker-registry containernetworking-plugins iptables iproute2 buildah gcc libc6-dev procps" ;;
     image) echo buildah mmdebstrap debian-archive-keyring skopeo git ;;
     *) fail "no such group of packages: $1" ;;
   esac

@@ -3,7 +3,8 @@ import { findServerPrograms, nodeProgram } from './server-programs.ts';
 
 /** The API server's address, which is that of the Service `kubernetes` too: no proxy has to lead there. */
 export const serviceAddress = '10.96.0.1';
-export const nodeName = 'node1';
+/** As the examples have it. */
+export const nodeName = 'node-a';
 export const adminToken = 'token-of-admin';
 const etcdUrl = 'http://127.0.0.1:2379';
 const etcdPeer = 'http://127.0.0.1:2380';
@@ -31,6 +32,7 @@ export function clusterPrograms(file: ClusterFiles, cgroup: string): Readonly<Re
       '--service-account-issuer=https://kubernetes.default.svc',
       ...[`--service-account-signing-key-file=${file('sa.key')}`, `--service-account-key-file=${file('sa.pub')}`],
       ...['--authorization-mode=Node,RBAC', '--enable-admission-plugins=NodeRestriction', '--allow-privileged=true'],
+      '--kubelet-preferred-address-types=InternalIP',
     ],
     'kube-controller-manager': [
       ...[nodeProgram('kube-controller-manager'), config, '--leader-elect=false', '--port=0', '--secure-port=0'],

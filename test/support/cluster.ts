@@ -42,6 +42,8 @@ export interface Cluster extends AsyncDisposable {
   /** An object as kubectl has it. */
   get(...args: readonly string[]): Promise<KubeObject>;
   importImage(archive: string): Promise<void>;
+  /** containerd's client, in the namespace of kubelet's containers. */
+  ctr(...args: readonly string[]): Promise<string>;
   /** Kills containerd and starts it again. */
   restartContainerd(): Promise<void>;
   /** The end of every program's log. */
@@ -50,7 +52,13 @@ export interface Cluster extends AsyncDisposable {
 
 /** As much of an object as tests read. */
 export interface KubeObject {
-  readonly metadata: { readonly name: string; readonly uid: string; readonly generation?: number };
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly generation?: number;
+    readonly deletionTimestamp?: string;
+    readonly finalizers?: readonly string[];
+  };
   readonly status?: Readonly<Record<string, unknown>>;
   readonly items?: readonly KubeObject[];
 }
@@ -130,7 +138,11 @@ class RealCluster implements Cluster {
   }
 
   async importImage(archive: string): Promise<void> {
-    await this.namespaces.run(this.#ctr('-n', 'k8s.io', 'images', 'import', archive));
+    await this.ctr('images', 'import', archive);
+  }
+
+  async ctr(...args: readonly string[]): Promise<string> {
+    return (await this.namespaces.run(this.#ctr('-n', 'k8s.io', ...args))).stdout;
   }
 
   async restartContainerd(): Promise<void> {
@@ -144,6 +156,8 @@ class RealCluster implements Cluster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // What is frozen does not die under v1, and the kernel waits for it.
+    for (const file of stateFiles(this.cgroup)) writeFileSync(file, 'THAWED');
     await this.#namespaces?.[Symbol.asyncDispose]();
     await Promise.all([...this.#children.values()].map((child) => child.stop()));
     for (const folder of cgroupFolders(this.cgroup)) await removeCgroups(folder);
@@ -240,6 +254,15 @@ export function cgroupFolders(cgroup: string): string[] {
   return readdirSync(root, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => join(root, name, cgroup));
+}
+
+/** The switches of v1's freezer in a cgroup and below it. */
+function stateFiles(cgroup: string): string[] {
+  return cgroupFolders(cgroup)
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder, { recursive: true, withFileTypes: true }))
+    .filter(({ name }) => name === 'freezer.state')
+    .map((file) => join(file.parentPath, file.name));
 }
 
 async function removeCgroups(folder: string): Promise<void> {

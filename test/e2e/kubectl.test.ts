@@ -1,0 +1,32 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Release } from '../support/release.ts';
+import { uninstallSteps } from './steps/uninstalling.ts';
+import { verbSteps } from './steps/verbs.ts';
+
+let release: Release;
+beforeAll(async () => {
+  release = await Release.prepare();
+});
+afterAll(async () => await release?.[Symbol.asyncDispose]());
+
+// A step builds on those before it, so none is tried again alone.
+describe('every verb by kubectl on a whole cluster', { retry: 0 }, () => {
+  let failed = false;
+  beforeEach(({ skip }) => {
+    if (failed) skip('a step before it has failed');
+  });
+  afterEach(async ({ task: { result } }) => {
+    if (result?.state !== 'fail') return;
+    failed = true;
+    process.stderr.write(`${await release.describe()}\n`);
+  });
+
+  it('begins with an installation that passes its own test', async () => {
+    await release.install('--set', 'uninstall.policy=Stop');
+    expect((await release.agentReady()).metadata.name).toMatch(/^runlet-/);
+    await release.test();
+  });
+
+  verbSteps(() => release);
+  uninstallSteps(() => release);
+});
