@@ -12,6 +12,8 @@ const execs = '/apis/runlet.dev/v1alpha1/namespaces/default/nodetaskexecs';
 
 let server: ApiServer;
 let controllers: ChildProcess[] = [];
+/** What each has logged. */
+const said = new Map<ChildProcess, string>();
 
 beforeAll(async () => {
   server = await startApiServer({ kind: 'plain' });
@@ -23,12 +25,19 @@ afterAll(async () => {
 });
 
 function controller(...flags: readonly string[]): ChildProcess {
+  return named('', ...flags);
+}
+
+/** One whose pod has this name. */
+function named(pod: string, ...flags: readonly string[]): ChildProcess {
   const kubeconfig = server.kubeconfig(admin);
   const args = [main, 'controller', ...flags, '--kubeconfig', kubeconfig, '--grace', '2s'];
   const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], ...(pod ? { POD_NAME: pod } : {}) },
   });
+  said.set(child, '');
+  child.stderr?.on('data', (data: Buffer) => void said.set(child, `${said.get(child) ?? ''}${data.toString()}`));
   controllers.push(child);
   return child;
 }
@@ -74,15 +83,49 @@ async function task(name: string, nodeName: string): Promise<void> {
 }
 
 interface Read {
-  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+  readonly conditions?: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason: string;
+    readonly message: string;
+  }[];
   readonly state?: string;
 }
 
 async function ready(name: string): Promise<string> {
+  const found = await readyCondition(name);
+  return found ? `${found.status}/${found.reason}` : '';
+}
+
+async function readyCondition(name: string) {
   const { body } = await server.request('GET', `${tasks}/${name}`);
   const { conditions = [] } = (body['status'] ?? {}) as Read;
-  const found = conditions.find(({ type }) => type === 'Ready');
-  return found ? `${found.status}/${found.reason}` : '';
+  return conditions.find(({ type }) => type === 'Ready');
+}
+
+interface Wanted {
+  readonly metadata: { readonly finalizers?: readonly string[] };
+  readonly spec: { readonly runState?: string };
+}
+
+interface LeaseRead {
+  readonly holderIdentity?: string;
+  readonly leaseTransitions?: number;
+}
+
+function isOf(holders: readonly string[]): (lease: LeaseRead) => boolean {
+  return ({ holderIdentity = '' }) => holders.includes(holderIdentity);
+}
+
+function condition(status: string, reason: string): object {
+  return {
+    type: 'Ready',
+    status,
+    reason,
+    message: 'It runs.',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+    observedGeneration: 1,
+  };
 }
 
 describe('the controller', () => {
@@ -118,6 +161,10 @@ describe('the controller', () => {
       'the request’s outcome',
     );
     expect(await ready('on-well')).toBe('');
+    expect((await readyCondition('on-silent'))?.message).toMatch(
+      /^No agent on node silent has been ready for 2 seconds/,
+    );
+    expect((await readyCondition('nowhere'))?.message).toMatch(/^There is no node no-such-node: name a node/);
   });
 
   it('frees what is deleted on a node that is gone, and holds what is on one that may come back', async () => {
@@ -143,10 +190,67 @@ describe('the controller', () => {
     await task('later', 'another-node');
     const text = await eventually(
       () => ready('later'),
-      (said) => said !== '',
+      (reached) => reached !== '',
       'the second one leads',
     );
     expect(text).toBe('Unknown/AgentLost');
+  });
+
+  it('is followed by another when it is killed, and of several only one acts', { timeout: 180_000 }, async () => {
+    await Promise.all(controllers.map(end));
+    const pods = ['one', 'two', 'three'];
+    const children = new Map(pods.map((pod) => [pod, named(pod, '--lease', 'of-three')]));
+    const lease = '/apis/coordination.k8s.io/v1/namespaces/runlet-system/leases/of-three';
+    const spec = async () => ((await server.request('GET', lease)).body['spec'] ?? {}) as LeaseRead;
+    const { holderIdentity: first = '' } = await eventually(spec, isOf(pods), 'a leader', 120_000);
+    const acted = () => pods.filter((pod) => said.get(children.get(pod)!)?.includes('"action"'));
+    await task('of-the-first', 'not-there');
+    await eventually(
+      async () => await ready('of-the-first'),
+      (text) => text === 'Unknown/AgentLost',
+      'the first acts',
+    );
+    expect(await eventually(acted, (found) => found.length > 0, 'the first says so')).toEqual([first]);
+    children.get(first)?.kill('SIGKILL');
+    const others = pods.filter((pod) => pod !== first);
+    const { holderIdentity: next = '', leaseTransitions } = await eventually(spec, isOf(others), 'another', 120_000);
+    expect(leaseTransitions).toBe(1);
+    await task('of-the-next', 'not-there-either');
+    await eventually(
+      async () => await ready('of-the-next'),
+      (text) => text === 'Unknown/AgentLost',
+      'the next acts',
+    );
+    // It logs after it has written.
+    const two = await eventually(acted, (found) => found.length > 1, 'the next says so');
+    expect(two.toSorted()).toEqual([first, next].toSorted());
+  });
+
+  it('has its word replaced by that of an agent that returns', async () => {
+    await task('returning', 'silent-for-now');
+    await eventually(
+      async () => await ready('returning'),
+      (text) => text === 'Unknown/AgentLost',
+      'it is lost',
+    );
+    await makeNode('silent-for-now');
+    await agentOn('silent-for-now', true);
+    const status = { state: 'Running', conditions: [condition('True', 'Running')] };
+    const body = { apiVersion: 'runlet.dev/v1alpha1', kind: 'NodeTask', metadata: { name: 'returning' }, status };
+    const how = 'fieldManager=runlet-agent&force=true';
+    const path = `${tasks}/returning/status?${how}`;
+    expect((await server.request('PATCH', path, body, 'application/apply-patch+yaml')).status).toBe(200);
+    await task('later-still', 'nowhere-at-all');
+    await eventually(
+      async () => await ready('later-still'),
+      (text) => text === 'Unknown/AgentLost',
+      'another round',
+    );
+    expect(await ready('returning')).toBe('True/Running');
+    // It goes, so that nobody waits for it later: this agent is a pod and nothing more.
+    const free = { metadata: { finalizers: null } };
+    await server.request('PATCH', `${tasks}/returning`, free, 'application/merge-patch+json');
+    await server.request('DELETE', `${tasks}/returning`);
   });
 
   it('tells whether an installation works', async () => {
@@ -156,8 +260,41 @@ describe('the controller', () => {
     expect(data.toString()).toMatch(/agents are not ready|every kind is served/);
   });
 
+  it('stops tasks where agents answer, and waits neither for nodes without one nor for what is not valid', async () => {
+    await task('answering', 'well');
+    await task('unheard', 'silent-and-gone');
+    const status = {
+      state: 'Running',
+      containerID: 'runlet://k8s.default/x',
+      conditions: [condition('True', 'Running')],
+    };
+    const merge = 'application/merge-patch+json';
+    for (const name of ['answering', 'unheard'])
+      await server.request('PATCH', `${tasks}/${name}/status`, { status }, merge);
+    const child = controller('stop', '--timeout', '60s');
+    const ended = once(child, 'exit') as Promise<[number]>;
+    const wanted = async (name: string) => (await server.request('GET', `${tasks}/${name}`)).body as unknown as Wanted;
+    await eventually(
+      async () => (await wanted('answering')).spec.runState,
+      (runState) => runState === 'Stopped',
+      'it is asked to stop',
+    );
+    expect((await wanted('answering')).metadata.finalizers).toEqual(['runlet.dev/cleanup']);
+    // As the agent does: it says so, is let go, and keeps no container.
+    await server.request('PATCH', `${tasks}/answering/status`, { status: { state: 'Stopped' } }, merge);
+    await eventually(
+      async () => (await wanted('answering')).metadata.finalizers ?? [],
+      (finalizers) => finalizers.length === 0,
+      'it is let go',
+    );
+    expect(child.exitCode).toBeNull();
+    await server.request('PATCH', `${tasks}/answering/status`, { status: { containerID: null } }, merge);
+    expect(await ended).toEqual([0, null]);
+    expect((await wanted('unheard')).spec.runState).toBe('Stopped');
+  });
+
   it('frees every object once the agents are gone', async () => {
-    for (const node of ['silent', 'well']) {
+    for (const node of ['silent', 'well', 'silent-for-now']) {
       await server.request('DELETE', `/api/v1/namespaces/runlet-system/pods/agent-${node}`, { gracePeriodSeconds: 0 });
     }
     const child = controller('release', '--timeout', '60s');
