@@ -247,8 +247,15 @@ describe('kubectl runlet attach', () => {
 
   it('shows the output of a task without a terminal', async () => {
     await using watching = kubectl.start('attach', '--no-stdin', '-n', namespace, 'web');
-    const hangUps = setInterval(() => void run(['kill', '-s', 'HUP', 'web']), 1000);
-    await watching.shows('hup').finally(() => clearInterval(hangUps));
+    // What is written before it is connected, it does not see.
+    await eventually(
+      async () => {
+        await run(['kill', '-s', 'HUP', 'web']);
+        return watching.out;
+      },
+      (text) => text.includes('hup'),
+      'it shows what the task writes',
+    );
     watching.kill('SIGINT');
     expect(await watching.end()).toBe(130);
   });
@@ -392,5 +399,18 @@ describe('an agent that is killed in the middle', () => {
     await eventually(commands, (lines) => !lines.includes('sleep 4725'), 'its program is gone');
     const ticket = { kind: 'NodeTaskExecSession', namespace, ...metadata, secret: 'right' };
     expect((await talk(ticket))[0]).toContain('has been used');
+  });
+
+  it('told to stop, ends programs itself and says so', async () => {
+    const before = await uids('nodetaskexecsessions');
+    await using running = kubectl.start(...exec(['-i'], 'web', 'sh', '-c', 'echo ready; sleep 4726'));
+    await running.shows('ready');
+    await agent.stop('SIGTERM');
+    expect(await running.end()).toBe(1);
+    expect(running.err).toContain('the agent is stopping');
+    expect(commands()).not.toContain('sleep 4726');
+    agent = await startAgent();
+    const { status } = await lastSession('nodetaskexecsessions', before);
+    expect(status).toMatchObject({ state: 'Failed', reason: 'AgentStopped' });
   });
 });

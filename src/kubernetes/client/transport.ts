@@ -2,6 +2,7 @@ import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '#async/clock.ts';
 import { SingleFlight } from '#async/single-flight.ts';
 import { CancelledError, errorMessage, RunletError, UnavailableError } from '#errors/errors.ts';
+import { resetAbandonedStreams } from './abandoned-streams.ts';
 import { readMaterial, readTlsSettings, type ClusterAccess, type TlsSettings } from './access.ts';
 
 /** A request as it is sent. */
@@ -150,6 +151,7 @@ export function connectionError(what: string, error: unknown, signal: AbortSigna
 }
 
 function makeAgent(settings: TlsSettings): Agent {
+  resetAbandonedStreams();
   return new Agent({
     connections: maxConnections,
     // Watches say nothing for minutes: whoever reads an answer watches over its time itself.
