@@ -296,7 +296,7 @@ export class OciRuntime implements Runtime {
     };
     // Whether a checkpoint is why it ended is known when the dump has come to its end.
     if (process === task.init && task.checkpoint) task.checkpoint.heldExit = settle;
-    else settle();
+    else this.#stdio.beforeEnd(process, settle);
   }
 
   #looksForOutOfMemory(process: MonitoredProcess): void {

@@ -34,8 +34,10 @@ const toLog = (more: Partial<ProcessIo & { kind: 'log' }> = {}): ProcessIo => ({
   ...more,
 });
 
+/** Runs a script, which may write into its root filesystem. */
 async function run(io: ProcessIo, script: string): Promise<void> {
-  await tested.runtime.create(record(node, 't', { io }), spec(node, sh(script)), {});
+  const root = { path: node.rootfs, readonly: false };
+  await tested.runtime.create(record(node, 't', { io }), spec(node, sh(script), { root }), {});
   await tested.runtime.start(ref('t'), {});
 }
 
@@ -253,6 +255,83 @@ describe('a terminal', () => {
     );
     closeSync(keys);
     expect(await tested.exitOf(ref('t'))).toMatchObject({ status: 5 });
+    screen.close();
+    await removeAll();
+  });
+
+  it('loses output of a client with FIFOs that has stalled, not the client', async () => {
+    const [stdin = '', stdout = ''] = fifos('in', 'out');
+    const screen = reader(stdout);
+    await run(
+      { kind: 'fifo', terminal: true, stdin, stdout },
+      'read go; head -c 9000000 /dev/zero | tr "\\0" x; touch /tmp/written; read go; echo "it-is-$go"; read go; exit 6',
+    );
+    const keys = openSync(stdin, constants.O_WRONLY | constants.O_NONBLOCK);
+    writeSync(keys, 'go\n');
+    await eventually(
+      () => existsSync(join(node.rootfs, 'tmp/written')),
+      (written) => written,
+      'the process has written everything although nobody reads it',
+    );
+    writeSync(keys, 'back\n');
+    let seen = '';
+    await eventually(
+      () => (seen += screen.text()),
+      (text) => text.includes('it-is-back'),
+      'the answer',
+    );
+    const marks = [...seen.matchAll(/\[runlet: (\d+) bytes of output were not read in time\]/g)];
+    const missed = marks.reduce((sum, [, bytes]) => sum + Number(bytes), 0);
+    expect(missed).toBeGreaterThan(9_000_000 - 4.5 * 1024 * 1024);
+    expect(missed + seen.replaceAll(/[^x]/g, '').length, 'everything is shown or counted').toBeGreaterThanOrEqual(
+      9_000_000,
+    );
+    writeSync(keys, 'end\n');
+    closeSync(keys);
+    expect(await tested.exitOf(ref('t'))).toMatchObject({ status: 6 });
+    screen.close();
+    await removeAll();
+  });
+
+  it('ends for a client with FIFOs when it has taken the last output, because ctr closes them then', async () => {
+    const [stdin = '', stdout = ''] = fifos('in', 'out');
+    const descriptor = openDescriptor(stdout, 'read-nonblocking');
+    const io = { kind: 'fifo', terminal: true, stdin, stdout } as const;
+    await run(io, 'head -c 600000 /dev/zero | tr "\\0" x; exit 3');
+    let seen = 0;
+    let seenBeforeEnd = 0;
+    await eventually(
+      () => {
+        if (tested.exits.length === 0) seenBeforeEnd = seen;
+        seen += readNonblocking(descriptor, 20_000)?.length ?? 0;
+        return seen;
+      },
+      (length) => length === 600_000,
+      'all output',
+    );
+    expect(seenBeforeEnd, 'all but what the FIFO has room for').toBeGreaterThan(500_000);
+    expect(await tested.exitOf(ref('t'))).toMatchObject({ status: 3 });
+    descriptor[Symbol.dispose]();
+    await removeAll();
+  });
+
+  it('does not keep the agent from its end when its client has stalled', async () => {
+    const [stdin = '', stdout = ''] = fifos('in', 'out');
+    const screen = reader(stdout);
+    const io = { kind: 'fifo', terminal: true, stdin, stdout } as const;
+    await run(io, 'head -c 600000 /dev/zero | tr "\\0" x; touch /tmp/written; read go; exit 4');
+    await eventually(
+      () => existsSync(join(node.rootfs, 'tmp/written')),
+      (written) => written,
+      'the process has written more than the FIFO takes',
+    );
+    await tested[Symbol.asyncDispose]();
+    tested = makeRuntime(node);
+    await tested.recover();
+    const keys = openSync(stdin, constants.O_WRONLY | constants.O_NONBLOCK);
+    writeSync(keys, 'go\n');
+    closeSync(keys);
+    expect(await tested.exitOf(ref('t'))).toMatchObject({ status: 4 });
     screen.close();
     await removeAll();
   });

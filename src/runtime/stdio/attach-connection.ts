@@ -4,6 +4,9 @@ import type { Attachment, OutputChunk } from '#task/io.ts';
 /** Output that a client may leave unread; past it the oldest goes. A client that stalled conmon would stall the process. */
 const bufferBytes = 4 * 1024 * 1024;
 
+/** What keeping a piece costs beside its bytes, counted with them: a terminal's pieces may be of one byte each. */
+const pieceBytes = 256;
+
 /** conmon takes packets of up to 32 KiB of input. */
 const inputBytes = 16 * 1024;
 
@@ -36,6 +39,11 @@ export class AttachConnection implements Attachment {
 
   get output(): AsyncIterable<OutputChunk> {
     return { [Symbol.asyncIterator]: () => this.#chunks() };
+  }
+
+  /** What has come and waits to be read. */
+  get unreadBytes(): number {
+    return this.#queuedBytes;
   }
 
   async write(data: Uint8Array): Promise<void> {
@@ -76,7 +84,7 @@ export class AttachConnection implements Attachment {
     const data = Buffer.from(packet.subarray(1));
     this.#queue.push({ stream: packet[0] === stderrByte ? 'stderr' : 'stdout', data });
     this.#queuedBytes += data.byteLength;
-    while (this.#queuedBytes > bufferBytes) {
+    while (this.#queuedBytes + this.#queue.length * pieceBytes > bufferBytes) {
       const oldest = this.#queue.shift()?.data.byteLength ?? 0;
       this.#queuedBytes -= oldest;
       this.#droppedBytes += oldest;

@@ -5,9 +5,10 @@ import type { Log } from '#log/log.ts';
 import type { Attachment } from '#task/io.ts';
 import type { MonitoredProcess } from '../monitored-process.ts';
 import { AttachConnection } from './attach-connection.ts';
+import { afterLastOutput } from './last-output.ts';
 import { rotateLog, type RotationLimits } from './log-rotation.ts';
 import { hasOtherWriter } from './stdin-rule.ts';
-import { bridgeTerminal } from './terminal-bridge.ts';
+import { bridgeTerminal, type TerminalBridge } from './terminal-bridge.ts';
 
 export interface StdioOptions {
   readonly clock: Clock;
@@ -25,10 +26,12 @@ const openPatienceMs = 1000;
 const writerLookMs = 100;
 
 interface Kept {
-  bridge?: AsyncDisposable;
+  bridge?: TerminalBridge;
   /** Connected before the process ran, so that no output is lost to the first who attaches. */
   early?: AttachConnection;
   stopLooking?: () => void;
+  /** Set while its end is held back. */
+  stopHolding?: () => void;
 }
 
 /** Looks after the streams of the processes while this agent runs. */
@@ -59,6 +62,13 @@ export class StdioKeeper {
     this.#of(process);
   }
 
+  /** Calls when the client of a process that has ended may hear of it: at once, or after its terminal's last output. */
+  beforeEnd(process: MonitoredProcess, call: () => void): void {
+    const kept = this.#kept.get(process);
+    if (kept?.bridge) kept.stopHolding = afterLastOutput(kept.bridge, this.#options.clock, call);
+    else call();
+  }
+
   /**
    * A process has ended: nothing is held for it any more but what it wrote last. That is still on its way to who is attached,
    * or may be fetched by who attaches now; the monitor closes the connections.
@@ -66,8 +76,10 @@ export class StdioKeeper {
   ended(process: MonitoredProcess): void {
     const kept = this.#kept.get(process);
     kept?.stopLooking?.();
+    kept?.stopHolding?.();
     process.releaseStdin();
-    if (!kept?.early) this.#kept.delete(process);
+    if (kept?.bridge) void kept.bridge.ended.then(() => this.#kept.delete(process));
+    else if (!kept?.early) this.#kept.delete(process);
   }
 
   /** Lets go of everything that is held for a process. */
@@ -76,8 +88,11 @@ export class StdioKeeper {
     this.ended(process);
     this.#kept.delete(process);
     await kept?.early?.[Symbol.asyncDispose]();
-    // A client's terminal gets to its end by itself.
-    if (!process.exit) await kept?.bridge?.[Symbol.asyncDispose]();
+    const bridge = kept?.bridge;
+    if (!bridge) return;
+    // A client's terminal gets to its end by itself, unless nobody reads it any more.
+    if (process.exit) afterLastOutput(bridge, this.#options.clock, () => void bridge[Symbol.asyncDispose]());
+    else await bridge[Symbol.asyncDispose]();
   }
 
   /** Tells a terminal its size, in characters. Throws FailedPreconditionError for a process without one. */
@@ -129,6 +144,7 @@ export class StdioKeeper {
     this.#stopRotation?.();
     for (const [process, kept] of this.#kept) {
       kept.stopLooking?.();
+      kept.stopHolding?.();
       process.releaseStdin();
       await kept.bridge?.[Symbol.asyncDispose]();
       await kept.early?.[Symbol.asyncDispose]();
