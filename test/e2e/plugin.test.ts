@@ -102,10 +102,11 @@ describe('kubectl runlet on a whole cluster', () => {
     await shell.shows('is recorded on node');
     shell.type('stty size\r');
     await shell.shows(/30 100\r/);
-    shell.type('sleep 1000\r');
-    await shell.shows('sleep 1000\r');
+    // Its own word says that it runs, so that Ctrl-C ends it and not the line that starts it.
+    shell.type('sh -c "echo re""ady; exec sleep 1000"\r');
+    await shell.shows(/\nready\r/);
     shell.type('\x03');
-    await shell.shows('^C');
+    await shell.shows(/\^C[^]*# /);
     shell.type('exit 5\r');
     expect(await shell.end()).toBe(5);
     const ended = await eventually(
