@@ -7,6 +7,8 @@ import type { ClusterAccess } from '../client/access.ts';
 import { KubernetesClient } from '../client/client.ts';
 import type { ClientMetrics } from '../client/client-metrics.ts';
 import { Transport } from '../client/transport.ts';
+import type { KubeObject } from '../client/object.ts';
+import { agentLost } from '../node-task/schema.ts';
 import type { NodeTaskStatus } from '../node-task/types.ts';
 import type { NodeTaskSink, NodeTaskSource, ObjectIdentity, PodSecurityLevel } from '../reconcile/source.ts';
 import { ClusterConfig } from './cluster-config.ts';
@@ -68,8 +70,12 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const statuses = new StatusWriter(parts);
   const writer = new ObjectWriter(parts);
   const events = new EventRecorder({ client, nodeName, clock, log });
-  const gone = source.subscribe((change) => {
-    if (change.kind === 'object' && !source.get(change.key)) statuses.forget(change.key);
+  const listening = source.subscribe((change) => {
+    if (change.kind !== 'object') return;
+    const object = source.get(change.key);
+    if (!object) statuses.forget(change.key);
+    // The controller has spoken for this agent, which is there: it looks at pods, and those are said to be ready later.
+    else if (isSaidLost(source.rawOf(object))) statuses.contradicted(object);
   });
   const stop = new AbortController();
   const following = new TaskGroup((error) => log.error({ err: error }, 'following the cluster failed'));
@@ -98,13 +104,19 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       delete: (object) => writer.delete(object),
     },
     [Symbol.asyncDispose]: async () => {
-      gone[Symbol.dispose]();
+      listening[Symbol.dispose]();
       stop.abort(new Error('the agent is stopping'));
       await Promise.all([following, statuses, events].map((part) => part[Symbol.asyncDispose]()));
       await cache[Symbol.asyncDispose]();
       await transport[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Whether the controller says of it that nothing is known. */
+function isSaidLost(object: KubeObject | undefined): boolean {
+  const { conditions = [] } = (object?.['status'] ?? {}) as NodeTaskStatus;
+  return conditions.some(({ type, reason }) => type === 'Ready' && reason === agentLost);
 }
 
 /** Folder of what is kept of a cluster, below the agent's root. */

@@ -91,6 +91,29 @@ describe('StatusWriter', () => {
     expect(states()).toEqual(['A', 'C']);
   });
 
+  it('writes once more what somebody else has written over, not sooner than a second after the last time', async () => {
+    api.server.reply(applied, applied);
+    writer.contradicted(object);
+    writer.write(object, { state: 'Running' }, now);
+    await written(1);
+    writer.contradicted({ ...object, uid: 'u2' });
+    api.clock.advance(60_000);
+    writer.write(object, { state: 'Running' }, now);
+    await until(() => writer.waiting === 0);
+    expect(states()).toEqual(['Running']);
+    known = { metadata: { name: 'x', uid: 'u1', resourceVersion: '9' }, status: { state: 'Running' } };
+    writer.contradicted(object);
+    await written(2);
+    expect(bodies()[1]).toMatchObject({ metadata: { resourceVersion: '9' }, status: { state: 'Running' } });
+    writer.contradicted(object);
+    api.clock.advance(999);
+    await until(() => true);
+    expect(states()).toHaveLength(2);
+    api.server.reply(applied);
+    api.clock.advance(1);
+    await written(3);
+  });
+
   it('writes an end at once', async () => {
     api.server.reply(applied, applied);
     writer.write(object, { state: 'A' }, now);

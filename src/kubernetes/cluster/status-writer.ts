@@ -47,6 +47,8 @@ interface Pending {
   version?: Version;
   /** The server refused the version that was known: it is to be asked. */
   overtaken?: boolean;
+  /** Somebody else has written since the last write began. */
+  contradicted?: boolean;
 }
 
 /**
@@ -85,9 +87,7 @@ export class StatusWriter implements AsyncDisposable {
     const nowMs = this.#options.clock.monotonicMs();
     const pending = this.#pendingOf(key, object, nowMs);
     pending.wanted = status;
-    const waitMs = urgent ? 0 : pending.nextMs - nowMs;
-    if (waitMs > 0) this.#queue.addAfter(key, waitMs);
-    else this.#queue.add(key);
+    this.#queueIn(key, urgent ? 0 : pending.nextMs - nowMs);
   }
 
   /** The agent has changed the object in another way: who waits for the watch to tell of it writes by an old version. */
@@ -95,6 +95,16 @@ export class StatusWriter implements AsyncDisposable {
     // What has been heard meanwhile is this version or a newer one.
     if (version.heard !== this.#heard(object)) return;
     this.#pendingOf(objectKey(object), object, this.#options.clock.monotonicMs()).version = version;
+  }
+
+  /** Somebody else has written over the status of the object, as was heard: what was said last is written once more, in its time. */
+  contradicted(object: ObjectIdentity): void {
+    const key = objectKey(object);
+    const pending = this.#pending.get(key);
+    if (pending?.object.uid !== object.uid || pending.wanted === undefined) return;
+    pending.written = undefined;
+    pending.contradicted = true;
+    this.#queueIn(key, pending.nextMs - this.#options.clock.monotonicMs());
   }
 
   /** The object of this name is gone: nothing is written any more. */
@@ -107,6 +117,11 @@ export class StatusWriter implements AsyncDisposable {
     this.#queue[Symbol.dispose]();
     this.#abort.abort(new Error('the agent is stopping'));
     await this.#workers[Symbol.asyncDispose]();
+  }
+
+  #queueIn(key: string, waitMs: number): void {
+    if (waitMs > 0) this.#queue.addAfter(key, waitMs);
+    else this.#queue.add(key);
   }
 
   #pendingOf(key: ObjectKey, object: ObjectIdentity, nowMs: number): Pending {
@@ -136,9 +151,10 @@ export class StatusWriter implements AsyncDisposable {
     const status = this.#declared(pending.wanted);
     const text = canonical(status);
     if (pending.written === text) return;
+    pending.contradicted = false;
     try {
       const object = await this.#apply(pending, status);
-      pending.written = text;
+      pending.written = isContradicted(pending) ? undefined : text;
       pending.nextMs = this.#options.clock.monotonicMs() + intervalMs;
       this.#queue.succeeded(key);
       this.#note(missingFields(status, object['status'], 'status'));
@@ -215,4 +231,9 @@ export class StatusWriter implements AsyncDisposable {
       status,
     );
   }
+}
+
+/** It may have become so while its status was being written. */
+function isContradicted({ contradicted }: Pending): boolean {
+  return contradicted === true;
 }

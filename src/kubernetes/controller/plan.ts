@@ -2,7 +2,7 @@ import type { KubeObject } from '../client/object.ts';
 import { finalizersOf } from '../cluster/object-writer.ts';
 import type { Resource } from '../cluster/resource.ts';
 import { nodeTasks } from '../cluster/resource.ts';
-import { cleanupFinalizer } from '../node-task/schema.ts';
+import { agentLost, cleanupFinalizer } from '../node-task/schema.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What is to be done to an object whose agent does not speak for it. */
@@ -39,7 +39,7 @@ interface Condition {
   readonly reason: string;
 }
 
-const reason = 'AgentLost';
+const reason = agentLost;
 
 /** `Ready` of a task of which nobody knows. What else its status says is the last that was heard, and stays. */
 function lostTask(object: KubeObject, message: string, nowIso: string): object | undefined {

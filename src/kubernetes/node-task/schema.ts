@@ -12,6 +12,9 @@ export const restartedAtAnnotation = 'runlet.dev/restartedAt';
 /** The finalizer that keeps an object until its task is gone. */
 export const cleanupFinalizer = 'runlet.dev/cleanup';
 
+/** Why `Ready` is Unknown of a task whose agent is silent; only the controller says so. */
+export const agentLost = 'AgentLost';
+
 /** Fields of spec that change while the task runs on; a change of any other that is not immutable replaces the task. */
 export const inPlaceFields = [
   'runState',
