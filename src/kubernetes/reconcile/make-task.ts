@@ -90,7 +90,7 @@ function warnOnce({ warned, log }: ReconcilerContext, object: SourceObject, text
 }
 
 /** Nothing is made for an object that could go without telling. While its source is away it counts what former agents did. */
-async function claim({ sink, memories, records }: ReconcilerContext, object: SourceObject): Promise<void> {
+export async function claim({ sink, memories, records }: ReconcilerContext, object: SourceObject): Promise<void> {
   const memory = memories.of(object.uid);
   if (memory.claimed || (!object.confirmed && records.get(object.uid)?.claimed)) return;
   await sink.claim(object);

@@ -8,6 +8,7 @@ import { Actions } from './apply.ts';
 import { readApplied } from './applied.ts';
 import type { ReconcilerContext } from './context.ts';
 import type { Worked } from './controller.ts';
+import { claim } from './make-task.ts';
 import { toTaskRef } from './names.ts';
 import { askedResources, limitsDetail, observe, toLiveTask } from './observe.ts';
 import { readOwner } from './owner.ts';
@@ -64,6 +65,8 @@ export class ObjectWorker {
     if (object.letGo && memories.of(object.uid).letGo === object.generation) return {};
     const worked = await this.#advance(object, signal);
     if (object.letGo && isOver(object, records.get(object.uid))) await this.#letGo(object, signal);
+    // What a former agent made may have been let go while there was none: an uninstall that keeps tasks does that.
+    if (!object.letGo && object.confirmed && this.#taskOf(object)) await claim(this.#context, object);
     return worked;
   }
 

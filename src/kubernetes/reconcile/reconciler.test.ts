@@ -119,6 +119,23 @@ describe('Reconciler', () => {
     expect(agent.source.claimed).toEqual(new Set(['uid-1']));
   });
 
+  it('holds an object again that was let go while there was no agent', async () => {
+    await using agent = await Reconciling.start();
+    agent.source.put(nodeTask('web'));
+    await agent.settle();
+    await agent.crash();
+    agent.source.claimed.clear();
+    await using next = await Reconciling.start(agent);
+    await next.settle();
+    expect(next.source.claimed).toEqual(new Set(['uid-1']));
+    expect(next.making.calls).toEqual([]);
+    next.source.put(nodeTask('web', { runState: 'Stopped' }));
+    await next.settle();
+    next.source.letGo('default/web');
+    await next.settle();
+    expect(next.making.calls).toEqual(['remove k8s.default/web but its logs']);
+  });
+
   it('lets what runs go on although somebody has let it go, until it is stopped', async () => {
     await using agent = await Reconciling.start();
     agent.source.put(nodeTask('web'));
