@@ -22,8 +22,9 @@ packages_of() {
     vm) echo "$agent qemu-system-x86 cpio xz-utils zstd" ;;
     cluster) echo "$agent $servers prometheus" ;;
     chart) echo openssl unzip prometheus ca-certificates ;;
-    # kubelet wants containerd and plugins for its network; the agent's image wants buildah; tasks a registry.
-    e2e) echo "$agent $servers containerd docker-registry containernetworking-plugins iptables iproute2 buildah gcc libc6-dev procps" ;;
+    # kubelet wants containerd and plugins for its network; the agent's image wants buildah. Debian's Prometheus cannot ask
+    # Kubernetes for its targets, victoria-metrics can, by the same configuration.
+    e2e) echo "$agent $servers containerd docker-registry prometheus victoria-metrics containernetworking-plugins iptables iproute2 buildah gcc libc6-dev procps" ;;
     image) echo buildah mmdebstrap debian-archive-keyring skopeo git ;;
     *) fail "no such group of packages: $1" ;;
   esac
@@ -67,7 +68,7 @@ rm -f "$log"
 
 # On a machine with systemd a package's service would start at the next boot.
 if [ -d /run/systemd/system ]; then
-  for unit in docker-registry prometheus prometheus-node-exporter etcd; do
+  for unit in docker-registry victoria-metrics prometheus prometheus-node-exporter etcd; do
     case " $missing " in *" $unit"*) systemctl disable -q "$unit.service" 2>/dev/null || true ;; esac
   done
 fi

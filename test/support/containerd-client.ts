@@ -47,6 +47,11 @@ export class ContainerdClient {
     return new ClientTask(this, id, '');
   }
 
+  /** A task that is there already. */
+  task(id: string): ClientTask {
+    return new ClientTask(this, id, '');
+  }
+
   async deleteContainer(id: string): Promise<void> {
     const { containers } = this.api;
     await unary(containers.delete.bind(containers), { id }, { metadata: this.metadata });

@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { serviceAddress } from './cluster-programs.ts';
@@ -34,6 +35,24 @@ export class LocalImages {
     return images;
   }
 
+  /** Gives containerd an image of one program of this machine, with the libraries that it needs, for a pod. */
+  async importProgram(name: string, program: string): Promise<void> {
+    const files = [program, ...librariesOf(program)];
+    const layer = (folder: string) => {
+      for (const file of files) {
+        mkdirSync(dirname(join(folder, file)), { recursive: true });
+        copyFileSync(file, join(folder, file));
+      }
+      mkdirSync(join(folder, 'tmp'), { mode: 0o1777 });
+    };
+    const tag = 'program';
+    addImage(this.#layout, { layers: [layer], config: { Entrypoint: [program] }, tag });
+    const archive = join(this.#folder, 'program.tar');
+    const argv = ['--insecure-policy', 'copy', `oci:${this.#layout}:${tag}`, `docker-archive:${archive}:${name}`];
+    execFileSync('skopeo', argv, { stdio: ['ignore', 'ignore', 'pipe'] });
+    await this.#cluster.importImage(archive);
+  }
+
   get #layout(): string {
     return join(this.#folder, 'layout');
   }
@@ -59,4 +78,10 @@ export class LocalImages {
     };
     await eventually(look, (good) => good, 'a registry');
   }
+}
+
+/** By ldd: the files that a program is loaded with. */
+function librariesOf(program: string): string[] {
+  const said = execFileSync('ldd', [program], { encoding: 'utf8' });
+  return [...said.matchAll(/(\/\S+) \(0x/g)].flatMap(([, file]) => (file === undefined ? [] : [file]));
 }

@@ -14,7 +14,7 @@ export const limitMs = 180_000;
 export const timeout = `${limitMs / 1000}s`;
 /** Between two questions to the API server; each starts a program. */
 const pollMs = 500;
-const system = ['-n', 'runlet-system'];
+export const system = ['-n', 'runlet-system'];
 const agentPods = ['pods', ...system, '-l', 'app.kubernetes.io/component=agent'];
 
 /** runlet as Helm installs it on a whole cluster, with a registry from which tasks get their images. */
@@ -60,6 +60,14 @@ export class Release implements AsyncDisposable {
     await this.cluster.helm([...words, ...this.#values(), ...more]);
   }
 
+  async upgrade(...more: readonly string[]): Promise<void> {
+    await this.cluster.helm(['upgrade', 'runlet', chartFolder, ...system, ...this.#values(), ...more, '--wait']);
+  }
+
+  async rollback(revision: number): Promise<void> {
+    await this.cluster.helm(['rollback', 'runlet', String(revision), ...system, '--wait', '--timeout', timeout]);
+  }
+
   async test(): Promise<void> {
     await this.cluster.helm(['test', 'runlet', ...system, '--timeout', timeout]);
   }
@@ -87,6 +95,23 @@ export class Release implements AsyncDisposable {
     const found = await eventually(look, (pod) => pod !== undefined, 'an agent that is ready', limitMs);
     if (!found) throw new Error('no agent');
     return found;
+  }
+
+  /** Sends the agent away from the node, or lets it come back: tasks stay. */
+  async setAgentWanted(wanted: boolean): Promise<void> {
+    const nodeSelector = { 'runlet.dev/nowhere': wanted ? null : 'true' };
+    const patch = JSON.stringify({ spec: { template: { spec: { nodeSelector } } } });
+    await this.cluster.kubectl(['patch', 'daemonset/runlet', ...system, '--type=merge', '-p', patch]);
+    if (wanted) return;
+    const look = async () => (await this.agents()).length;
+    await eventually(look, (count) => count === 0, 'the agent leaves', limitMs);
+  }
+
+  /** How long the newest agent took from its start until it served, milliseconds: it has taken every task on by then. */
+  async adoptionMs(pod: KubeObject): Promise<number> {
+    const log = await this.cluster.kubectl(['logs', ...system, pod.metadata.name]);
+    const started = log.split('\n').find((line) => line.includes('"agent started"'));
+    return (JSON.parse(started ?? '{}') as { readonly durationMs?: number }).durationMs ?? Number.NaN;
   }
 
   /** What kubelet and the pods themselves say. */
