@@ -21,6 +21,7 @@ import type { Authorizer } from '#metrics/authorizer.ts';
 import type { Core } from './core.ts';
 import type { Following, RunningDesiredState } from '../desired-state.ts';
 import { atOnce } from './at-once.ts';
+import { keptRecords } from './kept-records.ts';
 
 /** What following a cluster needs of an agent: what runs its tasks may be anything that keeps the ports. */
 export interface ClusterFollowing extends Pick<Following, 'log' | 'metrics'> {
@@ -52,6 +53,7 @@ export interface ClusterFollowing extends Pick<Following, 'log' | 'metrics'> {
  */
 export async function followCluster({ config, core, log, metrics }: ClusterFollowing): Promise<RunningDesiredState> {
   const { tasks, making, images, clock, machine } = core;
+  const records = keptRecords(config, log);
   const access = await clusterAccess(config);
   const policy = config.policy === undefined ? undefined : await readPolicy(config.policy);
   const cluster = await openCluster({
@@ -70,9 +72,7 @@ export async function followCluster({ config, core, log, metrics }: ClusterFollo
     events: cluster.events,
     nodeName: config.nodeName,
     root: config.root,
-    records: new JsonRecords(join(config.root, 'records', 'one-shots'), (error) =>
-      log.error({ err: error }, 'a record cannot be read; it is left as it is'),
-    ),
+    records: records('one-shots'),
     retention: {
       maxCount: config.checkpointMaxCount,
       maxBytes: config.checkpointMaxSize,
@@ -88,15 +88,11 @@ export async function followCluster({ config, core, log, metrics }: ClusterFollo
     client: cluster.client,
     logs: new CriLogs({ logDir: config.logDir, tasks }),
     nodeName: config.nodeName,
-    records: new JsonRecords(join(config.root, 'records', 'sessions'), (error) =>
-      log.error({ err: error }, 'a record cannot be read; it is left as it is'),
-    ),
+    records: records('sessions'),
   });
   const reconciler = new Reconciler({
     ...{ source, sink, tasks, making, images, clock, log, machine, ...atOnce },
-    records: new JsonRecords(join(config.root, 'records', 'nodetasks'), (error) =>
-      log.error({ err: error }, 'a record cannot be read; it is left as it is'),
-    ),
+    records: records('nodetasks'),
     nodeName: config.nodeName,
     bootId: bootId(),
     defaultPidsLimit: config.defaultPidsLimit,

@@ -1,11 +1,10 @@
-import { join } from 'node:path';
-import { JsonRecords } from '#host/json-records.ts';
 import { bootId } from '#host/process.ts';
 import { ManifestFolder } from '#kubernetes/manifests/manifest-folder.ts';
 import { ManifestSink } from '#kubernetes/manifests/manifest-sink.ts';
 import { Reconciler } from '#kubernetes/reconcile/reconciler.ts';
 import type { Following, RunningDesiredState } from '../desired-state.ts';
 import { atOnce } from './at-once.ts';
+import { keptRecords } from './kept-records.ts';
 
 /** Makes the node's tasks what the NodeTask files of a folder say. Throws FailedPreconditionError for a folder that is not root's. */
 export async function followManifests(
@@ -13,10 +12,7 @@ export async function followManifests(
   { config, core, log, metrics }: Following,
 ): Promise<RunningDesiredState> {
   const { tasks, making, images, clock, machine } = core;
-  const records = <T>(name: string) =>
-    new JsonRecords<T>(join(config.root, 'records', name), (error) =>
-      log.error({ err: error }, 'a record cannot be read; it is left as it is'),
-    );
+  const records = keptRecords(config, log);
   const source = new ManifestFolder({
     ...{ folder, clock, log },
     nodeName: config.nodeName,

@@ -1,5 +1,4 @@
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { UnavailableError } from '#errors/errors.ts';
+import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Log } from '#log/log.ts';
 import type { ContainerEvent } from '#task/containers.ts';
 import type { LeaseStore } from '#task/leases.ts';
@@ -20,6 +19,7 @@ import { RunletService } from './gen/runlet/v1/runlet.ts';
 import { toContainerEventAny, toEventAny, toNamespaceEventAny } from './convert/events.ts';
 import { toTimestamp } from './convert/timestamp.ts';
 import { Handlers } from './handler.ts';
+import { endServer, listenAt } from './listening.ts';
 import { containersService } from './services/containers.ts';
 import { eventsService } from './services/events.ts';
 import { healthService } from './services/health.ts';
@@ -55,9 +55,6 @@ export interface ApiServerOptions extends RunletOptions, TasksOptions {
 
 /** As containerd's, both ways. */
 const largestMessageBytes = 16 * 1024 * 1024;
-
-/** How long calls may take to end when the server stops; then they are cut off. */
-const stopPatienceMs = 2000;
 
 /** containerd's services and our own on one unix socket. */
 export class ApiServer implements AsyncDisposable {
@@ -118,27 +115,13 @@ export class ApiServer implements AsyncDisposable {
   async listen(): Promise<void> {
     const { address, socketFile } = this.#options;
     await socketFile.prepare(address);
-    await new Promise<void>((resolve, reject) => {
-      this.#server.bindAsync(`unix:${address}`, ServerCredentials.createInsecure(), (error) =>
-        error ? reject(new UnavailableError(`cannot listen on ${address}`, { cause: error })) : resolve(),
-      );
-    });
+    await listenAt(this.#server, `unix:${address}`, address);
     await socketFile.protect(address);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscription[Symbol.dispose]();
-    await new Promise<void>((resolve) => {
-      // What is cut off does not always bring tryShutdown to its end.
-      const timer = setTimeout(() => {
-        this.#server.forceShutdown();
-        resolve();
-      }, stopPatienceMs);
-      this.#server.tryShutdown(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    await endServer(this.#server);
     await this.#options.socketFile.remove(this.#options.address);
   }
 }

@@ -1,8 +1,8 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { UnavailableError } from '#errors/errors.ts';
+import { Server } from '@grpc/grpc-js';
 import type { Log } from '#log/log.ts';
 import { SessionsService } from './gen/runlet/v1/sessions.ts';
 import { Handlers } from './handler.ts';
+import { endServer, listenAt } from './listening.ts';
 import { sessionsService, type SessionsOptions } from './services/sessions.ts';
 
 export interface SessionServerOptions extends SessionsOptions {
@@ -14,8 +14,6 @@ export interface SessionServerOptions extends SessionsOptions {
 /** Nobody types or is shown more at once, and whoever connects has not been let in yet. */
 const largestMessageBytes = 1024 * 1024;
 const maxStreamsOfConnection = 16;
-/** How long sessions may take to end when the server stops; then they are cut off. */
-const stopPatienceMs = 2000;
 
 /** Serves sessions, and nothing else, on a port of the loopback. */
 export class SessionServer implements AsyncDisposable {
@@ -38,25 +36,10 @@ export class SessionServer implements AsyncDisposable {
   /** Begins to listen; resolves with the port. Throws UnavailableError when it is taken. */
   async listen(): Promise<number> {
     const { host, port } = this.#address;
-    const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    return await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(at, ServerCredentials.createInsecure(), (error, bound) =>
-        error ? reject(new UnavailableError(`cannot listen on ${at}`, { cause: error })) : resolve(bound),
-      );
-    });
+    return await listenAt(this.#server, `${host.includes(':') ? `[${host}]` : host}:${port}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await new Promise<void>((resolve) => {
-      // What is cut off does not always bring tryShutdown to its end.
-      const timer = setTimeout(() => {
-        this.#server.forceShutdown();
-        resolve();
-      }, stopPatienceMs);
-      this.#server.tryShutdown(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    await endServer(this.#server);
   }
 }

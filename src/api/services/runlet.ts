@@ -15,6 +15,7 @@ import type {
 } from '../gen/runlet/v1/runlet.ts';
 import type { Handlers } from '../handler.ts';
 import type { DesiredState, ImageAdmin, ImageInfo, LogSource, Progress, TaskMaker } from '../ports.ts';
+import { toLogChoice } from '../convert/log-choice.ts';
 import { toUsage } from '../convert/usage.ts';
 import { attach } from './attach.ts';
 import { info } from './info.ts';
@@ -101,15 +102,9 @@ export function runletService(handlers: Handlers, options: RunletOptions): Runle
       attach({ tasks, containers, maker, handlers }, requests, call, send),
     ),
     logs: handlers.stream(undefined, async (request, { signal }, send) => {
-      const { attempt, follow, sinceMs, tail } = request;
       // Logs outlive their task: whether there are any is for the source to say.
       const ref = { namespace: parseNamespace(request.namespace), id: parseTaskId(request.id) };
-      const lines = logs.read(ref, {
-        ...{ follow, signal },
-        ...(attempt === undefined ? {} : { attempt }),
-        ...(sinceMs === 0n ? {} : { sinceMs: Number(sinceMs) }),
-        ...(tail === undefined ? {} : { tail }),
-      });
+      const lines = logs.read(ref, { ...toLogChoice(request), signal });
       for await (const { time, stream, data } of lines) await send({ time, stream, data: Buffer.from(data) });
     }),
     drain: handlers.stream('drain', async ({ graceMs }, { signal }, send) => {

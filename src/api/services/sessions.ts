@@ -7,6 +7,7 @@ import type {
   SessionTicket as TicketMessage,
 } from '../gen/runlet/v1/sessions.ts';
 import type { Handlers } from '../handler.ts';
+import { toLogChoice } from '../convert/log-choice.ts';
 import { toUsage } from '../convert/usage.ts';
 import type { SessionDoor, SessionInput, SessionOutput, SessionTicket } from '../ports.ts';
 
@@ -66,16 +67,7 @@ function toTicket({ kind, namespace, name, uid, secret, size, logs, top }: Ticke
   return {
     ...{ kind, namespace, name, uid, secret },
     ...(size ? { size } : {}),
-    ...(logs
-      ? {
-          logs: {
-            follow: logs.follow,
-            ...(logs.attempt === undefined ? {} : { attempt: logs.attempt }),
-            ...(logs.sinceMs === 0n ? {} : { sinceMs: Number(logs.sinceMs) }),
-            ...(logs.tail === undefined ? {} : { tail: logs.tail }),
-          },
-        }
-      : {}),
+    ...(logs ? { logs: toLogChoice(logs) } : {}),
     ...(top ? { top } : {}),
   };
 }

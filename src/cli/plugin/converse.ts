@@ -1,8 +1,7 @@
 import type { SessionReply, SessionRequest } from '#api/gen/runlet/v1/sessions.ts';
 import { write, writeLine, type Shell } from '../shell.ts';
-import { DetachKeys } from '../terminal/detach-keys.ts';
-import { endOfTransmission, rawMode, readInput } from '../terminal/input.ts';
-import { forwardSignals } from '../terminal/signals.ts';
+import { followSize, handInputOn } from '../terminal/hand-on.ts';
+import { forwardSignals, signalled } from '../terminal/signals.ts';
 import type { OpenSession } from './session.ts';
 
 /** Our side of a session's stream. */
@@ -21,9 +20,6 @@ export interface ConverseOptions {
   readonly again?: string;
 }
 
-/** Bash's number for a program that a signal ended. */
-const signalled = 128;
-
 /** Connects this terminal, or these pipes, with a session until its process has ended or the user lets go; resolves with the exit status. */
 export async function converse(session: OpenSession, shell: Shell, options: ConverseOptions): Promise<number> {
   const { started, stream, nodeName } = session;
@@ -35,7 +31,7 @@ export async function converse(session: OpenSession, shell: Shell, options: Conv
     stream.cancel();
   };
   sendSignals(session, shell, options, held, leave);
-  if (started.terminal) followSize(shell, stream, held);
+  if (started.terminal) followSize({ shell, stream, held });
   if (options.stdin) sendInput(session, shell, options, held, leave);
   try {
     for await (const { message } of rest(session)) {
@@ -84,15 +80,6 @@ function sendSignals(
   );
 }
 
-function followSize(shell: Shell, stream: ClientDuplex, held: DisposableStack): void {
-  const tell = () => {
-    const { columns: width, rows: height } = shell.stdout;
-    if (width && height) stream.write({ message: { $case: 'resize', value: { width, height } } });
-  };
-  tell();
-  held.use(shell.onSignal('SIGWINCH', tell));
-}
-
 function sendInput(
   { started, stream }: OpenSession,
   shell: Shell,
@@ -100,28 +87,8 @@ function sendInput(
   held: DisposableStack,
   leave: (status: number) => void,
 ): void {
-  // Only where both are terminals: else control characters are data.
-  if (started.terminal) held.use(rawMode(shell.stdin));
-  const keys = new DetachKeys(started.terminal && shell.stdin.isTTY ? detachKeys : []);
-  held.use(
-    readInput(shell.stdin, {
-      data: async (chunk) => {
-        const { data, detached } = keys.feed(chunk);
-        await sent(stream, { message: { $case: 'stdin', value: Buffer.from(data) } });
-        if (!detached) return;
-        leave(0);
-        await writeLine(shell.stderr, `\r\ndetached${again === undefined ? '' : `; \`${again}\` connects again`}\r`);
-      },
-      end: () => {
-        const value = Buffer.from(endOfTransmission);
-        if (started.terminal) stream.write({ message: { $case: 'stdin', value } });
-        else stream.write({ message: { $case: 'closeStdin', value: true } });
-      },
-    }),
-  );
-}
-
-/** Resolves when the agent has taken it, so that a fast writer waits. */
-async function sent(stream: ClientDuplex, request: SessionRequest): Promise<void> {
-  await new Promise<void>((resolve) => stream.write(request, () => resolve()));
+  handInputOn({ shell, stream, held, terminal: started.terminal }, detachKeys, async () => {
+    leave(0);
+    await writeLine(shell.stderr, `\r\ndetached${again === undefined ? '' : `; \`${again}\` connects again`}\r`);
+  });
 }

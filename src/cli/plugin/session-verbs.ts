@@ -2,7 +2,7 @@ import type { StatsReply } from '#api/gen/runlet/v1/runlet.ts';
 import { NotFoundError } from '#errors/errors.ts';
 import { formatTable } from '../output/table.ts';
 import { write, writeLine } from '../shell.ts';
-import { sizeOf } from '../terminal/attach.ts';
+import { sizeOf } from '../terminal/hand-on.ts';
 import { defaultDetachKeys, parseDetachKeys } from '../terminal/detach-keys.ts';
 import { LogPrinter, sinceOf } from '../verbs/logs.ts';
 import { toUsage, usageColumns } from '../verbs/usage.ts';

@@ -1,11 +1,10 @@
 import { inNamespace, replies, unary } from '#api/client.ts';
-import type { AttachRequest, AttachStart, AttachStarted } from '#api/gen/runlet/v1/runlet.ts';
+import type { AttachStart, AttachStarted } from '#api/gen/runlet/v1/runlet.ts';
 import { UnavailableError } from '#errors/errors.ts';
 import type { Session } from '../session.ts';
 import { write, writeLine, type Shell } from '../shell.ts';
-import { DetachKeys } from './detach-keys.ts';
-import { endOfTransmission, rawMode, readInput } from './input.ts';
-import { forwardSignals } from './signals.ts';
+import { followSize, handInputOn } from './hand-on.ts';
+import { forwardSignals, signalled } from './signals.ts';
 
 /** How a conversation with a process ended: with the process, or the client let go. */
 export type Outcome =
@@ -20,9 +19,6 @@ export interface AttachOptions {
 }
 
 type Stream = ReturnType<Session['api']['runlet']['attach']>;
-
-/** Bash's number for a program that a signal ended. */
-const signalled = 128;
 
 /**
  * Connects this terminal, or these pipes, with a process until it has ended or the user lets go. The terminal is as it was
@@ -89,44 +85,15 @@ function converse(conversation: Conversation, started: AttachStarted): void {
       leave: (number) => leave(signalled + number),
     }),
   );
-  if (started.terminal) followSize(shell, stream, held);
+  const { terminal } = started;
+  if (terminal) followSize({ shell, stream, held });
   if (!options.start.stdin) return;
-  // Only where both are terminals: else control characters are data.
-  if (started.terminal) held.use(rawMode(shell.stdin));
-  const keys = new DetachKeys(started.terminal && shell.stdin.isTTY ? options.detachKeys : []);
-  held.use(
-    readInput(shell.stdin, {
-      data: async (chunk) => {
-        const { data, detached } = keys.feed(chunk);
-        await send(stream, { message: { $case: 'stdin', value: Buffer.from(data) } });
-        if (detached) await detach(shell, options.start, leave);
-      },
-      end: () => {
-        const value = Buffer.from(endOfTransmission);
-        if (started.terminal) stream.write({ message: { $case: 'stdin', value } });
-        else stream.write({ message: { $case: 'closeStdin', value: true } });
-      },
-    }),
-  );
+  handInputOn({ shell, stream, held, terminal }, options.detachKeys, () => detach(shell, options.start, leave));
 }
 
 async function detach(shell: Shell, { id }: AttachStart, leave: (status: number) => void): Promise<void> {
   leave(0);
   await writeLine(shell.stderr, `\r\ndetached; \`runlet attach ${id}\` connects again\r`);
-}
-
-function followSize(shell: Shell, stream: Stream, held: DisposableStack): void {
-  const tell = () => {
-    const { columns: width, rows: height } = shell.stdout;
-    if (width && height) stream.write({ message: { $case: 'resize', value: { width, height } } });
-  };
-  tell();
-  held.use(shell.onSignal('SIGWINCH', tell));
-}
-
-/** Resolves when the agent has taken it, so that a fast writer waits. */
-async function send(stream: Stream, request: AttachRequest): Promise<void> {
-  await new Promise<void>((resolve) => stream.write(request, () => resolve()));
 }
 
 /** A process that has ended meanwhile needs no signal. */
@@ -135,9 +102,4 @@ async function forward({ session, options }: Conversation, execId: string, signa
   const request = { containerId: id, execId, signal, all: false };
   const { tasks } = session.api;
   await unary(tasks.kill.bind(tasks), request, { metadata: inNamespace(namespace) }).catch(() => {});
-}
-
-/** The size of this terminal; undefined where there is none. */
-export function sizeOf({ stdout }: Shell): { readonly width: number; readonly height: number } | undefined {
-  return stdout.columns && stdout.rows ? { width: stdout.columns, height: stdout.rows } : undefined;
 }

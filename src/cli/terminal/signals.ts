@@ -1,6 +1,9 @@
 import { parseSignal } from '#oci/signal.ts';
 import type { Shell } from '../shell.ts';
 
+/** Bash's number for a program that a signal ended: this and the signal's. */
+export const signalled = 128;
+
 /** Signals to the client that mean the process. */
 const forwarded: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'];
 

@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from '#errors/errors.ts';
 import type { Invocation } from '../command.ts';
 import { Session } from '../session.ts';
-import { attach, sizeOf } from '../terminal/attach.ts';
+import { attach } from '../terminal/attach.ts';
+import { sizeOf } from '../terminal/hand-on.ts';
 import { defaultDetachKeys, parseDetachKeys } from '../terminal/detach-keys.ts';
 import { environment } from '../task-spec.ts';
 import { startFailure } from '../exit-status.ts';

@@ -1,8 +1,8 @@
-import { toTime } from '../reconcile/time.ts';
 import type { OneShotRecord, Result } from './record.ts';
 import type { OneShotRequest } from './request.ts';
 import type { OneShotCondition, OneShotState } from './schema-status.ts';
 import type { OneShotKind } from './schema.ts';
+import { attributed, condition, endConditions, wayFields } from './status-parts.ts';
 
 /** A status of any of the kinds. */
 export type OneShotStatus = Readonly<Record<string, unknown>> & {
@@ -15,8 +15,6 @@ export interface Waiting {
   readonly reason: string;
   readonly message: string;
 }
-
-const maxMessageLength = 4096;
 
 const doing: Readonly<Record<OneShotKind, string>> = {
   NodeTaskExec: 'its program runs',
@@ -31,14 +29,11 @@ export function oneShotStatus(
   waiting?: Waiting,
 ): OneShotStatus {
   const { state, reason, message } = said(request, record, waiting);
-  const { outcome, begunAtMs, taskUID } = record ?? {};
   return {
     observedGeneration: request.generation,
     ...{ state, reason, message },
-    ...(taskUID === undefined ? {} : { taskUID }),
-    ...(begunAtMs === undefined ? {} : { startedAt: toTime(begunAtMs) }),
-    ...(outcome ? { finishedAt: toTime(outcome.finishedAtMs) } : {}),
-    ...sayable(outcome?.result),
+    ...wayFields(record ?? {}),
+    ...sayable(record?.outcome?.result),
     conditions: conditionsOf(request, record, { reason, message }),
   };
 }
@@ -53,9 +48,7 @@ function said(
   record: OneShotRecord | undefined,
   waiting: Waiting | undefined,
 ): { readonly state: OneShotState } & Waiting {
-  const by = asked?.spec.requestedBy;
-  const who = by === undefined ? '' : ` (requested by ${by}, unverified unless a policy forces it)`;
-  const line = (message: string) => `${message}${who}`.slice(0, maxMessageLength);
+  const line = (message: string) => attributed(message, asked?.spec.requestedBy);
   if (record?.outcome) {
     return { state: record.outcome.state, reason: record.outcome.reason, message: line(record.outcome.message) };
   }
@@ -68,24 +61,11 @@ function conditionsOf(
   record: OneShotRecord | undefined,
   why: Waiting,
 ): readonly OneShotCondition[] {
-  const { outcome } = record ?? {};
-  const available = (evicted: OneShotRecord['evicted']): OneShotCondition =>
-    evicted
-      ? {
-          ...condition('Available', 'False', evicted.atMs),
-          ...{ reason: 'Evicted', message: `Its data were removed: ${evicted.why}.` },
-        }
-      : condition('Available', 'True', outcome?.finishedAtMs ?? createdAtMs);
-  const condition = (type: OneShotCondition['type'], status: OneShotCondition['status'], atMs: number) => ({
-    ...{ type, status, reason: why.reason, message: why.message },
-    ...{ observedGeneration: generation, lastTransitionTime: toTime(atMs) },
-  });
-  if (!outcome) return [condition('Finished', 'False', createdAtMs), condition('Succeeded', 'Unknown', createdAtMs)];
-  const { state, finishedAtMs } = outcome;
-  const success = { Succeeded: 'True', Failed: 'False', Unknown: 'Unknown' } as const;
-  return [
-    condition('Finished', 'True', finishedAtMs),
-    condition('Succeeded', success[state], state === 'Unknown' ? createdAtMs : finishedAtMs),
-    ...(kind === 'NodeTaskCheckpoint' && state === 'Succeeded' ? [available(record?.evicted)] : []),
-  ];
+  const { outcome, evicted } = record ?? {};
+  const ends = endConditions(outcome, { ...why, generation, createdAtMs });
+  if (kind !== 'NodeTaskCheckpoint' || outcome?.state !== 'Succeeded') return ends;
+  if (!evicted) return [...ends, condition('Available', 'True', { ...why, generation, atMs: outcome.finishedAtMs })];
+  const message = `Its data were removed: ${evicted.why}.`;
+  const gone = { reason: 'Evicted', message, generation, atMs: evicted.atMs };
+  return [...ends, condition('Available', 'False', gone)];
 }
