@@ -82,6 +82,15 @@ export function signalProcess(identity: ProcessIdentity, signal: number): boolea
   }
 }
 
+/** Sends a signal to whoever has this pid just now, such as a process that a cgroup was read to hold; one that has ended needs none. */
+export function signalPid(pid: number, signal: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended since it was read.
+  }
+}
+
 /** KILL's bit in the masks of `/proc/PID/status`, where signal n is bit n - 1. */
 const killBit = 1n << 8n;
 

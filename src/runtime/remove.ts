@@ -11,13 +11,12 @@ import {
   writeTextSync,
 } from '#host/files.ts';
 import { mountsBelow, readMounts, unmount, type MountEntry } from '#host/mounts.ts';
-import { isAlive } from '#host/process.ts';
+import { isAlive, signalPid } from '#host/process.ts';
+import { killSignal } from '#task/exits.ts';
 import type { RuntimeContext } from './context.ts';
 import type { MonitoredProcess } from './monitored-process.ts';
 import { endHelpers } from './restore/helpers.ts';
 import type { SupervisedTask } from './supervised-task.ts';
-
-const killSignal = 9;
 
 /** How long the kernel may take to end what was killed, and to let go of its cgroup. */
 const patienceMs = 10_000;
@@ -168,14 +167,6 @@ async function tryFreeze(context: RuntimeContext, task: SupervisedTask): Promise
   } catch (error) {
     // Killing does not need it; a storm of forks is then ended in several rounds.
     context.log.debug({ err: error, task: task.key }, 'cannot freeze before the kill');
-  }
-}
-
-function signalPid(pid: number, signal: number): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It has ended since the cgroup was read.
   }
 }
 

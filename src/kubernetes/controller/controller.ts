@@ -93,25 +93,23 @@ export class LostNodeController {
 
   /** Deletes sessions whose time is over and that no agent deletes. */
   async #sweep(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     const sessions = this.#kinds.filter(({ resource }) => resource.kind in sessionResources);
     while (!signal.aborted) {
-      const nowMs = clock.nowMs();
-      for (const { store, writer, resource } of sessions) {
-        for (const { metadata } of store
-          .keys()
-          .flatMap((key) => store.get(key) ?? [])
-          .filter((object) => isAbandoned(object, nowMs))) {
-          const { name, namespace = '', uid } = metadata;
-          await writer.delete({ name, namespace, uid }).catch((error: unknown) => {
-            log.debug(
-              { kind: resource.kind, namespace, name, reason: errorMessage(error) },
-              'cannot delete a session yet',
-            );
-          });
-        }
-      }
+      for (const kind of sessions) await this.#sweepKind(kind);
       await clock.sleep(sweepEveryMs, signal).catch(() => {}); // told to leave
+    }
+  }
+
+  async #sweepKind({ store, writer, resource: { kind } }: Kind): Promise<void> {
+    const { clock, log } = this.#options;
+    const nowMs = clock.nowMs();
+    const objects = store.keys().flatMap((key) => store.get(key) ?? []);
+    for (const { metadata } of objects.filter((object) => isAbandoned(object, nowMs))) {
+      const { name, namespace = '', uid } = metadata;
+      await writer.delete({ name, namespace, uid }).catch((error: unknown) => {
+        log.debug({ kind, namespace, name, reason: errorMessage(error) }, 'cannot delete a session yet');
+      });
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Phase } from '#task/state.ts';
 import { problemText } from '../node-task/problem.ts';
 import { failed, unknown, type OneShotRecord, type Outcome } from './record.ts';
-import type { Asked, OneShotRequest } from './request.ts';
+import { finishedState, type Asked, type OneShotRequest } from './request.ts';
 
 /** The NodeTask that a request names, as far as it is known here. */
 export type Target =
@@ -56,9 +56,8 @@ export function planOneShot(view: OneShotView): OneShotPlan {
   return planTarget(view, asked);
 }
 
-function finishedBefore({ reported }: OneShotRequest): number | undefined {
-  const finished = reported.state === 'Succeeded' || reported.state === 'Failed' || reported.state === 'Unknown';
-  return finished ? (reported.finishedAtMs ?? 0) : undefined;
+function finishedBefore(request: OneShotRequest): number | undefined {
+  return finishedState(request) && (request.reported.finishedAtMs ?? 0);
 }
 
 function planFinished({ request, nowMs }: OneShotView, finishedAtMs: number): OneShotPlan {

@@ -51,6 +51,11 @@ export interface OneShotRequest extends ObjectIdentity {
   readonly reported: Reported;
 }
 
+/** How its status says that it ended; undefined while it says nothing of the kind. */
+export function finishedState({ reported: { state } }: OneShotRequest): 'Succeeded' | 'Failed' | 'Unknown' | undefined {
+  return state === 'Succeeded' || state === 'Failed' || state === 'Unknown' ? state : undefined;
+}
+
 const reportedSchema = z.looseObject({
   state: z.string().optional().catch(undefined),
   taskUID: z.string().optional().catch(undefined),

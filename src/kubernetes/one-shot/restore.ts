@@ -8,7 +8,7 @@ import type { SavedTask } from '../reconcile/context.ts';
 import { checkpointPath, checkpointPlaces, readManifest, type CheckpointManifest } from './checkpoint-folder.ts';
 import { digestImages, firstChanged } from './image-digests.ts';
 import type { Outcome } from './record.ts';
-import type { OneShotRequest } from './request.ts';
+import { finishedState, type OneShotRequest } from './request.ts';
 
 /** Fields of a NodeTask that say what its processes hold on to. */
 const sameFields = ['image', 'rootfs', 'volumes', 'volumeMounts', 'tty', 'stdin'] as const;
@@ -51,7 +51,7 @@ export async function savedTask(
   const about = (why: string) => `spec.restoreFrom.checkpointName: NodeTaskCheckpoint ${name} ${why}`;
   if (!request) throw new UnavailableError(about('is not there on this node: waiting for it'));
   if (request.deleting) throw new UnavailableError(about('is being deleted: waiting for another one of this name'));
-  const state = outcome?.state ?? finishedState(request);
+  const state = outcome?.state ?? finishedState(request); // the journal of it may be lost
   if (state === undefined) throw new UnavailableError(about('is not finished: waiting for its end'));
   const gone = (why: string) => new TerminalError('RestoreRefused', about(`${why}; name another one in a new object`));
   if (state !== 'Succeeded') throw gone(`has no data: it is ${state} (${outcome?.reason ?? 'by its status'})`);
@@ -65,12 +65,6 @@ export async function savedTask(
   if (changed !== undefined) throw gone(`has other images than were dumped: ${changed}`);
   const layer = (await exists(upper)) ? { layer: upper } : {};
   return { images, ...layer, check: (spec) => checkSameRights(manifest, spec) };
-}
-
-/** What its status says, where the journal of it was lost. */
-function finishedState({ reported }: OneShotRequest): Outcome['state'] | undefined {
-  const { state } = reported;
-  return state === 'Succeeded' || state === 'Failed' || state === 'Unknown' ? state : undefined;
 }
 
 /**

@@ -146,28 +146,28 @@ function lies(image: string, allowed: string): boolean {
 }
 
 function documentProblems({ limits, recording }: PolicyDocument): readonly Problem[] {
-  const sizes = recording ? sizeProblems(['recording', 'maxSize'], recording.maxSize) : [];
+  const sizes = recording ? quantityProblems(['recording', 'maxSize'], recording.maxSize) : [];
   return [...limitProblems(limits), ...sizes];
-}
-
-function sizeProblems(path: readonly string[], value: QuantityText): readonly Problem[] {
-  try {
-    return parseBytes(value) > 0n ? [] : [{ path: fieldPath(path), rule: 'must be above 0' }];
-  } catch (error) {
-    return [{ path: fieldPath(path), rule: errorMessage(error) }];
-  }
 }
 
 function limitProblems(limits: PolicyDocument['limits']): readonly Problem[] {
   return Object.entries(limits ?? {}).flatMap(([name, value]) => {
-    try {
-      const parsed = name === 'cpu' ? parseMilliCpu(value) : parseBytes(value);
-      const least = name === 'memorySwap' || name.startsWith('hugepages-') ? 0n : 1n;
-      return parsed >= least ? [] : [{ path: fieldPath(['limits', name]), rule: 'must be above 0' }];
-    } catch (error) {
-      return [{ path: fieldPath(['limits', name]), rule: errorMessage(error) }];
-    }
+    const parse = name === 'cpu' ? parseMilliCpu : parseBytes;
+    const mayBeNone = name === 'memorySwap' || name.startsWith('hugepages-');
+    return quantityProblems(['limits', name], value, { parse, least: mayBeNone ? 0n : 1n });
   });
+}
+
+function quantityProblems(
+  path: readonly string[],
+  value: QuantityText,
+  { parse, least }: { readonly parse: typeof parseBytes; readonly least: bigint } = { parse: parseBytes, least: 1n },
+): readonly Problem[] {
+  try {
+    return parse(value) >= least ? [] : [{ path: fieldPath(path), rule: 'must be above 0' }];
+  } catch (error) {
+    return [{ path: fieldPath(path), rule: errorMessage(error) }];
+  }
 }
 
 function parseYaml(text: string): unknown {

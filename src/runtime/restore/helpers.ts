@@ -1,5 +1,7 @@
 import { CgroupGroup } from '#cgroup/group.ts';
 import { UnavailableError } from '#errors/errors.ts';
+import { signalPid } from '#host/process.ts';
+import { killSignal } from '#task/exits.ts';
 import type { RuntimeContext } from '../context.ts';
 import type { SupervisedTask } from '../supervised-task.ts';
 
@@ -23,15 +25,7 @@ export async function endGroup({ clock }: RuntimeContext, group: CgroupGroup): P
   const end = clock.monotonicMs() + patienceMs;
   while (group.exists && (group.pids().length > 0 || !group.remove())) {
     if (clock.monotonicMs() > end) throw new UnavailableError(`the processes in ${group.path} do not end`);
-    for (const pid of group.pids()) killNow(pid);
+    for (const pid of group.pids()) signalPid(pid, killSignal);
     await clock.sleep(lookMs);
-  }
-}
-
-function killNow(pid: number): void {
-  try {
-    process.kill(pid, 9);
-  } catch {
-    // It has ended since the cgroup was read.
   }
 }
