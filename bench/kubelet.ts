@@ -1,6 +1,7 @@
 /** A kubelet without a cluster, for what its cAdvisor tells of cgroups. */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { kubeletConfiguration } from '../test/support/cluster-programs.ts';
 import { NodeNamespaces } from '../test/support/node-namespaces.ts';
 import { eventually } from '../test/support/node.ts';
 import { nodeProgram } from '../test/support/server-programs.ts';
@@ -76,18 +77,7 @@ export async function startKubelet({ node, socket }: ContainerdSide): Promise<Ku
   };
 }
 
-const config = {
-  apiVersion: 'kubelet.config.k8s.io/v1beta1',
-  kind: 'KubeletConfiguration',
-  authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
-  authorization: { mode: 'AlwaysAllow' },
-  cgroupDriver: 'cgroupfs',
-  failSwapOn: false,
-  readOnlyPort: port,
-  makeIPTablesUtilChains: false,
-  evictionHard: { 'nodefs.available': '1%', 'imagefs.available': '1%', 'memory.available': '10Mi' },
-  imageGCHighThresholdPercent: 100,
-};
+const config = { ...kubeletConfiguration, readOnlyPort: port, makeIPTablesUtilChains: false };
 
 /** A program that asks, for its network is not ours. */
 function asker(times: number): string {

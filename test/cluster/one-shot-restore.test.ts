@@ -5,10 +5,9 @@ import { makeAgentNode, type AgentNode, type RunningAgent } from '../support/age
 import { admin, startApiServer, type ApiServer } from '../support/api-server.ts';
 import { installedCriu } from '../support/criu.ts';
 import { eventually } from '../support/node.ts';
+import { TaskObjects, type Plural } from '../support/task-objects.ts';
 
 const namespace = 'team-a';
-const objects = `/apis/runlet.dev/v1alpha1/namespaces/${namespace}`;
-const kinds = { nodetasks: 'NodeTask', nodetaskcheckpoints: 'NodeTaskCheckpoint' } as const;
 
 interface Seen {
   readonly metadata?: { readonly uid: string };
@@ -31,6 +30,7 @@ const from = (checkpointName: string) => ({ restoreFrom: { checkpointName } });
 
 describe('a NodeTask that begins from a checkpoint', () => {
   let server: ApiServer;
+  let objects: TaskObjects;
   let node: AgentNode;
   let agent: RunningAgent;
   const criu = installedCriu();
@@ -38,8 +38,7 @@ describe('a NodeTask that begins from a checkpoint', () => {
   beforeAll(async () => {
     server = await startApiServer({ kind: 'plain' });
     node = makeAgentNode();
-    await server.kubectl(['create', 'namespace', namespace]);
-    await server.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=privileged']);
+    objects = await TaskObjects.inNamespace(server, namespace);
     agent = await startAgent('3');
   });
 
@@ -57,20 +56,13 @@ describe('a NodeTask that begins from a checkpoint', () => {
       env: { PATH: `${dirname(criu)}:${process.env['PATH']}` },
     });
 
-  async function create(plural: keyof typeof kinds, name: string, spec: object): Promise<void> {
-    const { status, body } = await server.request('POST', `${objects}/${plural}`, {
-      ...{ apiVersion: 'runlet.dev/v1alpha1', kind: kinds[plural], metadata: { name } },
-      spec: { nodeName: 'test-node', ...spec },
-    });
-    expect(status, JSON.stringify(body)).toBe(201);
-  }
+  const create = async (plural: Plural, name: string, spec: object) => await objects.create(plural, name, spec);
 
-  const read = async (plural: keyof typeof kinds, name: string) =>
-    (await server.request('GET', `${objects}/${plural}/${name}`)).body as Seen;
+  const read = async (plural: Plural, name: string) => (await objects.read(plural, name)) as Seen;
 
   const task = (more: object = {}) => ({ rootfs: { path: node.rootfs }, command: ['/bin/sh', '-c', script], ...more });
 
-  async function condition(plural: keyof typeof kinds, name: string, type: string, reason: string) {
+  async function condition(plural: Plural, name: string, type: string, reason: string) {
     const found = await eventually(
       async () => (await read(plural, name)).status?.conditions?.find((one) => one.type === type),
       (one) => one?.reason === reason,

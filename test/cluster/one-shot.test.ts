@@ -1,21 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeAgentNode, type AgentNode, type RunningAgent } from '../support/agent.ts';
 import { admin, startApiServer, type ApiServer } from '../support/api-server.ts';
 import { installedCriu } from '../support/criu.ts';
 import { eventually } from '../support/node.ts';
+import { commandsOf, TaskObjects, type Plural } from '../support/task-objects.ts';
 
 const namespace = 'team-a';
-const objects = `/apis/runlet.dev/v1alpha1/namespaces/${namespace}`;
-
-type Plural = 'nodetasks' | 'nodetaskexecs' | 'nodetasksignals' | 'nodetaskcheckpoints';
-const kinds = {
-  nodetasks: 'NodeTask',
-  nodetaskexecs: 'NodeTaskExec',
-  nodetasksignals: 'NodeTaskSignal',
-  nodetaskcheckpoints: 'NodeTaskCheckpoint',
-} as const;
 
 interface Seen {
   readonly metadata?: {
@@ -35,6 +27,7 @@ const script =
 
 describe('requests about a task', () => {
   let server: ApiServer;
+  let objects: TaskObjects;
   let node: AgentNode;
   let agent: RunningAgent;
   const criu = installedCriu();
@@ -42,8 +35,7 @@ describe('requests about a task', () => {
   beforeAll(async () => {
     server = await startApiServer({ kind: 'plain' });
     node = makeAgentNode();
-    await server.kubectl(['create', 'namespace', namespace]);
-    await server.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=privileged']);
+    objects = await TaskObjects.inNamespace(server, namespace);
     agent = await startAgent();
     await runTask('web');
   });
@@ -59,17 +51,9 @@ describe('requests about a task', () => {
       env: { PATH: `${dirname(criu)}:${process.env['PATH']}` },
     });
 
-  async function create(plural: Plural, name: string, spec: object): Promise<void> {
-    const object = { apiVersion: 'runlet.dev/v1alpha1', kind: kinds[plural], metadata: { name } };
-    const { status, body } = await server.request('POST', `${objects}/${plural}`, {
-      ...object,
-      spec: { nodeName: 'test-node', ...spec },
-    });
-    expect(status, JSON.stringify(body)).toBe(201);
-  }
+  const create = async (plural: Plural, name: string, spec: object) => await objects.create(plural, name, spec);
 
-  const read = async (plural: Plural, name: string) =>
-    (await server.request('GET', `${objects}/${plural}/${name}`)).body as Seen;
+  const read = async (plural: Plural, name: string) => (await objects.read(plural, name)) as Seen;
 
   async function runTask(name: string, more: object = {}): Promise<Seen> {
     await create('nodetasks', name, { rootfs: { path: node.rootfs }, command: ['/bin/sh', '-c', script], ...more });
@@ -95,18 +79,7 @@ describe('requests about a task', () => {
     return await finished('nodetaskexecs', name);
   }
 
-  /** Command lines of processes of this node's tasks. */
-  const commands = () =>
-    readdirSync('/proc')
-      .filter((pid) => /^\d+$/.test(pid))
-      .flatMap((pid) => {
-        try {
-          const inTask = readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(node.cgroupParent);
-          return inTask ? [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()] : [];
-        } catch {
-          return [];
-        }
-      });
+  const commands = () => commandsOf(node);
 
   it('runs a program in the task, keeps what it wrote and how it ended, and belongs to the task', async () => {
     const right = await exec('right', {

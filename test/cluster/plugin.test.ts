@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectSessions, replies } from '#api/client.ts';
@@ -8,6 +8,7 @@ import { admin, startApiServer, type ApiServer } from '../support/api-server.ts'
 import { installedCriu } from '../support/criu.ts';
 import { eventually } from '../support/node.ts';
 import { makePlugin, type Plugin } from '../support/plugin.ts';
+import { commandsOf, TaskObjects } from '../support/task-objects.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -28,13 +29,13 @@ let server: ApiServer;
 let node: AgentNode;
 let agent: RunningAgent;
 let kubectl: Plugin;
+let tasks: TaskObjects;
 
 beforeAll(async () => {
   server = await startApiServer({ kind: 'plain' });
   node = makeAgentNode();
-  await server.kubectl(['create', 'namespace', namespace]);
+  tasks = await TaskObjects.inNamespace(server, namespace);
   await server.kubectl(['create', 'namespace', 'runlet-system']);
-  await server.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=privileged']);
   agent = await startAgent();
   kubectl = makePlugin({ folder: node.folder, kubeconfig: server.kubeconfig(admin), portOf: streamPort });
   await makeAgentPod();
@@ -79,9 +80,10 @@ async function makeAgentPod(): Promise<void> {
 }
 
 async function runTask(name: string, script: string, more: object = {}): Promise<void> {
-  const spec = { nodeName: 'test-node', rootfs: { path: node.rootfs }, command: ['/bin/sh', '-c', script], ...more };
-  const object = { apiVersion: 'runlet.dev/v1alpha1', kind: 'NodeTask', metadata: { name }, spec };
-  expect((await server.request('POST', `${objects}/nodetasks`, object)).status).toBe(201);
+  await tasks.create('nodetasks', name, {
+    ...{ rootfs: { path: node.rootfs }, command: ['/bin/sh', '-c', script] },
+    ...more,
+  });
   await server.kubectl(['-n', namespace, 'wait', '--for=condition=Ready', `nodetask/${name}`, '--timeout=60s']);
 }
 
@@ -108,18 +110,7 @@ async function lastSession(plural: string, before: readonly string[]): Promise<L
 
 const uids = async (plural: string) => (await sessions(plural)).map(({ metadata }) => metadata.uid);
 
-/** Command lines of processes of this node's tasks. */
-const commands = () =>
-  readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid))
-    .flatMap((pid) => {
-      try {
-        const inTask = readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(node.cgroupParent);
-        return inTask ? [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()] : [];
-      } catch {
-        return [];
-      }
-    });
+const commands = () => commandsOf(node);
 
 /** Shows a secret for a session object of these fields, as the plugin does; resolves with what the agent answers. */
 async function show(

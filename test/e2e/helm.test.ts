@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chained } from '../support/chained.ts';
 import { Release, system, timeout } from '../support/release.ts';
 import { scrapedSteps, startScraping } from './steps/scraping.ts';
 import { survivalSteps } from './steps/survival.ts';
@@ -15,15 +16,7 @@ afterAll(async () => await release?.[Symbol.asyncDispose]());
 
 // A step builds on those before it, so none is tried again alone.
 describe('runlet installed by Helm on a whole cluster', { retry: 0 }, () => {
-  let failed = false;
-  beforeEach(({ skip }) => {
-    if (failed) skip('a step before it has failed');
-  });
-  afterEach(async ({ task: { result } }) => {
-    if (result?.state !== 'fail') return;
-    failed = true;
-    process.stderr.write(`${await release.describe()}\n`);
-  });
+  chained(async () => await release.describe());
 
   it('is installed by the line of its README, with an agent that is ready', async () => {
     await release.install();

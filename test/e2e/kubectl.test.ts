@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chained } from '../support/chained.ts';
 import { Release } from '../support/release.ts';
 import { uninstallSteps } from './steps/uninstalling.ts';
 import { verbSteps } from './steps/verbs.ts';
@@ -11,15 +12,7 @@ afterAll(async () => await release?.[Symbol.asyncDispose]());
 
 // A step builds on those before it, so none is tried again alone.
 describe('every verb by kubectl on a whole cluster', { retry: 0 }, () => {
-  let failed = false;
-  beforeEach(({ skip }) => {
-    if (failed) skip('a step before it has failed');
-  });
-  afterEach(async ({ task: { result } }) => {
-    if (result?.state !== 'fail') return;
-    failed = true;
-    process.stderr.write(`${await release.describe()}\n`);
-  });
+  chained(async () => await release.describe());
 
   it('begins with an installation that passes its own test', async () => {
     await release.install('--set', 'uninstall.policy=Stop');

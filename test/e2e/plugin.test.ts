@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CliProcess } from '../support/cli-process.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
+import { imageArchive } from '../support/image-archive.ts';
 import { eventually } from '../support/node.ts';
 import { makeBusyboxRootfs } from '../support/rootfs.ts';
 import { clientProgram } from '../support/server-programs.ts';
@@ -18,7 +18,7 @@ let cluster: Cluster;
 beforeAll(async () => {
   cluster = await startCluster();
   const rootfs = makeBusyboxRootfs(join(cluster.folder, 'rootfs/busybox'));
-  await cluster.importImage(imageArchive());
+  await cluster.importImage(imageArchive(cluster.folder));
   await cluster.kubectl(['create', 'namespace', namespace]);
   await cluster.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=privileged']);
   const values = join(cluster.folder, 'values.yaml');
@@ -30,16 +30,6 @@ beforeAll(async () => {
   await applyTask(rootfs);
 });
 afterAll(async () => await cluster?.[Symbol.asyncDispose]());
-
-/** The image of the checkout, or one that was made before. */
-function imageArchive(): string {
-  const made = process.env['RUNLET_IMAGE_ARCHIVE'];
-  if (made) return made;
-  const archive = join(cluster.folder, 'image.tar');
-  const argv = [join(project, 'scripts/image.ts'), '--output', archive];
-  execFileSync(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
-  return archive;
-}
 
 function valuesOf(rootfsFolder: string): object {
   const jane = { kind: 'User', name: 'jane', apiGroup: 'rbac.authorization.k8s.io' };

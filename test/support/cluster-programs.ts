@@ -96,18 +96,21 @@ state = "${file('containerd-state')}"
         },
       ],
     }),
-    'kubelet.yaml': JSON.stringify({
-      apiVersion: 'kubelet.config.k8s.io/v1beta1',
-      kind: 'KubeletConfiguration',
-      authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
-      authorization: { mode: 'AlwaysAllow' },
-      cgroupDriver: 'cgroupfs',
-      failSwapOn: false,
-      evictionHard: { 'nodefs.available': '1%', 'imagefs.available': '1%', 'memory.available': '10Mi' },
-      imageGCHighThresholdPercent: 100,
-    }),
+    'kubelet.yaml': JSON.stringify(kubeletConfiguration),
   };
 }
+
+/** How a kubelet runs on a machine that is not its own: it makes no room by ending anything, and asks nobody who may ask it. */
+export const kubeletConfiguration = {
+  apiVersion: 'kubelet.config.k8s.io/v1beta1',
+  kind: 'KubeletConfiguration',
+  authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
+  authorization: { mode: 'AlwaysAllow' },
+  cgroupDriver: 'cgroupfs',
+  failSwapOn: false,
+  evictionHard: { 'nodefs.available': '1%', 'imagefs.available': '1%', 'memory.available': '10Mi' },
+  imageGCHighThresholdPercent: 100,
+};
 
 /** The image of every pod's sandbox, made here. */
 export const pauseImage = 'localhost/pause:test';

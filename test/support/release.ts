@@ -1,14 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { startCluster, type Cluster, type KubeObject } from './cluster.ts';
 import { chartFolder } from './helm.ts';
+import { imageArchive } from './image-archive.ts';
 import { LocalImages } from './local-images.ts';
 import { eventually } from './node.ts';
 import { makeBusyboxRootfs } from './rootfs.ts';
 
-const project = join(import.meta.dirname, '../..');
 /** More than any step takes on a loaded machine. */
 export const limitMs = 180_000;
 export const timeout = `${limitMs / 1000}s`;
@@ -39,7 +38,7 @@ export class Release implements AsyncDisposable {
       mkdirSync(join(cluster.folder, 'rootfs'));
       makeBusyboxRootfs(join(cluster.folder, 'rootfs/busybox'));
       const images = await LocalImages.start(cluster);
-      const release = new Release(cluster, images, imageArchive(cluster));
+      const release = new Release(cluster, images, imageArchive(cluster.folder));
       await release.importImage();
       return release;
     } catch (error) {
@@ -145,13 +144,4 @@ function isReady({ metadata, status }: KubeObject): boolean {
   const conditions = (status?.['conditions'] ?? []) as readonly { type: string; status: string }[];
   const ready = conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
   return ready && metadata.deletionTimestamp === undefined;
-}
-
-function imageArchive(cluster: Cluster): string {
-  const made = process.env['RUNLET_IMAGE_ARCHIVE'];
-  if (made) return made;
-  const archive = join(cluster.folder, 'image.tar');
-  const argv = [join(project, 'scripts/image.ts'), '--output', archive];
-  execFileSync(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
-  return archive;
 }
