@@ -35,6 +35,17 @@ describe('Slots', () => {
     expect(await Promise.all(all)).toEqual(['a', 'b', 'c', 'd']);
   });
 
+  it('has as many slots after work as before, also when one is given back twice', async () => {
+    const slots = new Slots(2);
+    const slot = await slots.acquire();
+    expect(slots.free).toBe(1);
+    slot[Symbol.dispose]();
+    slot[Symbol.dispose]();
+    expect(slots.free).toBe(2);
+    await Promise.all(['a', 'b', 'c'].map((name) => slots.run(() => Promise.resolve(name))));
+    expect(slots.free).toBe(2);
+  });
+
   it('gives the slot of work that failed to the next', async () => {
     const slots = new Slots(1);
     const failed = slots.run(() => Promise.reject(new Error('no')));

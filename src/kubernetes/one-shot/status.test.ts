@@ -30,4 +30,19 @@ describe('the status of a request', () => {
     expect(status).not.toHaveProperty('stdout');
     expect(status['message']).toContain('requested by alice, unverified');
   });
+
+  it('has not known more of one whose end nobody saw than at its creation', () => {
+    const outcome = {
+      state: 'Unknown',
+      reason: 'AgentStopped',
+      message: 'the agent ended',
+      finishedAtMs: 2000,
+    } as const;
+    const record: OneShotRecord = { kind: 'NodeTaskExec', uid: 'u', namespace: 'team-a', name: 'x', outcome };
+    const { conditions } = oneShotStatus(readRequest('NodeTaskExec', object), record);
+    expect(conditions).toMatchObject([
+      { type: 'Finished', status: 'True', lastTransitionTime: '1970-01-01T00:00:02Z' },
+      { type: 'Succeeded', status: 'Unknown', lastTransitionTime: '2026-01-01T00:00:00Z' },
+    ]);
+  });
 });
