@@ -73,6 +73,19 @@ describe('ObjectCache', () => {
     await cache.flush('nobody');
   });
 
+  it('lets nobody go on before what somebody else is just writing is on disk', async () => {
+    cache.put('a', version('1'));
+    const seen: boolean[] = [];
+    const flushed = ['first', 'second'].map(async () => {
+      await cache.flush('a');
+      seen.push(disk.files.has('a'));
+    });
+    await disk.go();
+    await Promise.all(flushed);
+    expect(seen).toEqual([true, true]);
+    expect(disk.begun).toEqual(['put a 1']);
+  });
+
   it('tells who waits that the disk is full, and tries again with the next object', async () => {
     disk.full = true;
     cache.put('a', version('1'));

@@ -114,6 +114,18 @@ describe('StatusWriter', () => {
     await written(3);
   });
 
+  it('writes once more what was written over while it was being written', async () => {
+    writer.write(object, { state: 'Running' }, now);
+    await until(() => api.server.requests.length === 1, 'the request');
+    writer.contradicted(object);
+    api.server.reply(applied, applied);
+    await until(() => {
+      api.clock.advance(100);
+      return api.server.requests.length === 2;
+    }, 'the same once more');
+    expect(states()).toEqual(['Running', 'Running']);
+  });
+
   it('writes an end at once', async () => {
     api.server.reply(applied, applied);
     writer.write(object, { state: 'A' }, now);
