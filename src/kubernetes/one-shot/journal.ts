@@ -1,36 +1,22 @@
 import type { Clock } from '#async/clock.ts';
 import type { Records } from '#task/records.ts';
 import type { ObjectIdentity } from '../reconcile/source.ts';
+import { RecordBook } from './record-book.ts';
 import type { OneShotRecord, Outcome } from './record.ts';
 import type { OneShotRequest } from './request.ts';
 
-/** The journals of all requests of the node, in memory and durably: disk first. */
-export class Journal {
-  readonly #records: Records<OneShotRecord>;
+/** The journals of all requests of the node. */
+export class Journal extends RecordBook<OneShotRecord> {
   readonly #clock: Clock;
-  readonly #known = new Map<string, OneShotRecord>();
 
   constructor(records: Records<OneShotRecord>, clock: Clock) {
-    this.#records = records;
+    super(records);
     this.#clock = clock;
-  }
-
-  /** Reads what a former agent wrote. Before anything else. */
-  async load(): Promise<void> {
-    for (const record of await this.#records.load()) this.#known.set(record.uid, record);
-  }
-
-  get(uid: string): OneShotRecord | undefined {
-    return this.#known.get(uid);
   }
 
   /** Every request of this name, also former ones. */
   named({ namespace, name }: Pick<ObjectIdentity, 'namespace' | 'name'>, kind: string): readonly OneShotRecord[] {
     return this.all().filter((one) => one.kind === kind && one.name === name && one.namespace === namespace);
-  }
-
-  all(): readonly OneShotRecord[] {
-    return [...this.#known.values()];
   }
 
   /**
@@ -45,33 +31,22 @@ export class Journal {
   ): Promise<void> {
     const begun = { ...whose(request), taskUID, begunAtMs: this.#clock.nowMs() };
     if (this.get(request.uid)) return;
-    await this.#put(begun);
+    await this.put(begun);
     const outcome = await act(begun);
-    if (outcome) await this.#put({ ...begun, outcome: { ...outcome, finishedAtMs: this.#clock.nowMs() } });
+    if (outcome) await this.put({ ...begun, outcome: { ...outcome, finishedAtMs: this.#clock.nowMs() } });
   }
 
   /** Writes down how it ended without having been done, or that nobody knows. */
   async conclude(request: OneShotRequest, outcome: Outcome): Promise<void> {
     const taskUID = request.reported.taskUID;
     const before = this.get(request.uid) ?? { ...whose(request), ...(taskUID === undefined ? {} : { taskUID }) };
-    await this.#put({ ...before, outcome: { ...outcome, finishedAtMs: this.#clock.nowMs() } });
+    await this.put({ ...before, outcome: { ...outcome, finishedAtMs: this.#clock.nowMs() } });
   }
 
   /** Writes down that a checkpoint's data are to go. */
   async evict(uid: string, why: string): Promise<void> {
     const record = this.get(uid);
-    if (record) await this.#put({ ...record, evicted: { atMs: this.#clock.nowMs(), why } });
-  }
-
-  /** The object is gone. */
-  async forget(uid: string): Promise<void> {
-    await this.#records.remove(uid);
-    this.#known.delete(uid);
-  }
-
-  async #put(record: OneShotRecord): Promise<void> {
-    await this.#records.put(record.uid, record);
-    this.#known.set(record.uid, record);
+    if (record) await this.put({ ...record, evicted: { atMs: this.#clock.nowMs(), why } });
   }
 }
 
